@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One loop gives every target the same settings: Swift 6 mode, warnings are errors.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+    name: "almanac",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "almanac", targets: ["almanac"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 1
+        .target(name: "TimeSeries"),
+        .target(name: "Telemetry"),
+        // Floor 2
+        .target(name: "Analytics", dependencies: ["TimeSeries"]),
+        .target(name: "Exposition"),
+        .target(name: "Records", dependencies: ["TimeSeries"]),
+        // Floor 3
+        .target(name: "Messaging", dependencies: ["TimeSeries", "Telemetry", logging]),
+        .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, logging]),
+        .target(name: "Coordination", dependencies: ["TimeSeries"]),
+        .target(name: "HTTPKit", dependencies: ["Records", "Telemetry", hummingbird, hummingbirdTLS, nioCore, nioSSL, logging, lifecycle]),
+        // Floor 6
+        .target(name: "HostMetrics", dependencies: []),
+        .target(
+            name: "Collecting",
+            dependencies: ["TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore, logging]),
+        .target(name: "Analyzing", dependencies: ["TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", logging]),
+        .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
+        .target(
+            name: "Serving",
+            dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging],
+            resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
+        .target(name: "Settings", dependencies: ["TimeSeries", yams]),
+        // Floor 7
+        .executableTarget(
+            name: "almanac",
+            dependencies: [
+                "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
+                "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", arguments, logging, lifecycle,
+            ]),
+        .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
+        .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
+        .testTarget(name: "RecordsTests", dependencies: ["Records", "TimeSeries"]),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TimeSeries", "Telemetry"]),
+        .testTarget(name: "StorageTests", dependencies: ["Storage", "Records", "TimeSeries", "Telemetry", grdb]),
+        .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Telemetry", .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
+        .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition"]),
+        .testTarget(name: "CollectingTests", dependencies: ["Collecting", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition"]),
+        .testTarget(name: "AnalyzingTests", dependencies: ["Analyzing", "Analytics", "Records", "Messaging", "Storage", "TimeSeries", "Telemetry", "Coordination"]),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(name: "AlmanacTests", dependencies: ["almanac", "Settings", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry"]),
+    ]
+)
+
+for target in package.targets {
+    target.swiftSettings = (target.swiftSettings ?? []) + settings
+}

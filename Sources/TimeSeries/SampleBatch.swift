@@ -1,0 +1,43 @@
+/// What a sample's numbers mean, from `# TYPE`, remote-write metadata or, without them, the name (see `MetricType.guess`).
+package enum MetricType: UInt8, Sendable {
+    case unknown = 0
+    case gauge = 1
+    /// A cumulative count that only grows or restarts; what is analysed is its per-second rate.
+    case counter = 2
+
+    /// The type that a name alone suggests: the Prometheus suffixes of cumulative series mean a counter.
+    package static func guess(name: String) -> MetricType {
+        for suffix in ["_total", "_count", "_sum", "_bucket"] where name.hasSuffix(suffix) { return .counter }
+        return .gauge
+    }
+}
+
+/// Samples in columns: row i is (series[i], times[i], values[i]). `series` holds dense ids of the process that made the batch.
+package struct SampleBatch: Sendable {
+    package var series: [Int32] = []
+    /// Milliseconds since the epoch, UTC.
+    package var times: [Int64] = []
+    package var values: [Double] = []
+
+    package init() {}
+    package var count: Int { series.count }
+
+    package mutating func append(series id: Int32, time: Int64, value: Double) {
+        series.append(id)
+        times.append(time)
+        values.append(value)
+    }
+
+    package mutating func removeAll() {
+        series.removeAll(keepingCapacity: true)
+        times.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+    }
+}
+
+/// Prometheus' staleness marker: the NaN with this bit pattern says that a series has ended.
+package enum StaleMarker {
+    package static let bits: UInt64 = 0x7ff0_0000_0000_0002
+    package static let value = Double(bitPattern: bits)
+    @inlinable package static func isStale(_ value: Double) -> Bool { value.bitPattern == 0x7ff0_0000_0000_0002 }
+}
