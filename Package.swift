@@ -59,7 +59,7 @@ let package = Package(
         .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
         .target(
             name: "Serving",
-            dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging],
+            dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging, lifecycle],
             resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
         .target(name: "Settings", dependencies: ["TimeSeries", yams]),
         // Floor 7

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Samples of one series, in order of time, in few bytes. docs/formats/chunk.md has the picture.
 ///
 /// Times: a first one and a steady interval, or varint differences of differences. Values: constant; decimal integers (value x 10^s, exact) as

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A mergeable summary of values: count, min, max, mean and the sum of squared deviations from the mean.
 ///
 /// One value at a time by Welford's update, two summaries by Chan, Golub and LeVeque (1979), both on deviations from a `reference` that is

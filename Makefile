@@ -1,0 +1,39 @@
+# `make` lists the targets. ARGS goes to the program that a target runs: make run ARGS="--config almanac.yml"
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench format lint clean
+
+ARGS ?=
+RELEASE := -c release --static-swift-stdlib
+SWIFT_SOURCES := Sources Tests Package.swift
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## build for release and run Almanac on this machine: http://127.0.0.1:5002/
+	@scripts/install-deps.sh run
+	swift build $(RELEASE) --product almanac
+	@exec .build/release/almanac run $(ARGS)
+
+build: ## build for release: .build/release/almanac
+	@scripts/install-deps.sh run
+	swift build $(RELEASE) --product almanac
+
+test: ## build and run all tests (debug): make test ARGS="--filter WindowTests"
+	@scripts/install-deps.sh test
+	swift build --build-tests
+	swift test --skip-build --disable-xctest $(ARGS)
+
+bench: ## build the benchmarks for release and run them
+	@scripts/install-deps.sh run
+	swift run $(RELEASE) almanac-bench $(ARGS)
+
+format: ## format the sources in place
+	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
+
+lint: ## check the format of the sources, change nothing
+	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+
+clean: ## remove what was built
+	swift package clean

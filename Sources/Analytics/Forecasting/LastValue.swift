@@ -1,0 +1,13 @@
+/// Nothing changes: the best forecast of a random walk, and the yardstick of all others.
+package struct LastValue: ForecastCandidate {
+    package let name = "last value"
+
+    package init() {}
+
+    package func forecast(_ values: [Double], origins: ForecastOrigins, horizon: Int, into paths: inout [Double]) {
+        for i in 0..<origins.count {
+            let value = values[origins[i] - 1]
+            for s in 0..<horizon { paths[i * horizon + s] = value }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+import Analytics
+import Records
+import TimeSeries
+
+/// What became of a record's samples.
+package struct IngestOutcome: Sendable, Equatable {
+    package var accepted = 0
+    package var late = 0
+    package var duplicates = 0
+    package var conflicts = 0
+    package var tooLate = 0
+    package var future = 0
+    package var invalidTime = 0
+}
+
+/// Everything that one step gives to the outside.
+package struct AnalyzerOutput: Sendable {
+    package var results: [(shard: Shard, record: ResultRecord)] = []
+    package var chunks: [(shard: Shard, chunks: [ChunkResult])] = []
+    package var lines: [EvaluationLogLine] = []
+
+    package var isEmpty: Bool { results.isEmpty && chunks.isEmpty && lines.isEmpty }
+}
+
+/// The analyzer as a pure state machine: records and the time go in, results and sealed chunks come out. No I/O.
+package struct AnalyzerState: Sendable {
+    package let options: AnalyzeOptions
+    package let epoch: Int64
+    var table = SeriesTable()
+    var clock: EventClock
+    var schedules: [UInt64: SourceSchedule] = [:]
+    var scratch = WindowScratch()
+    /// Offset of the last record consumed, one per partition: the revision of what is computed from it.
+    var consumed: [Int32: Int64] = [:]
+    let partitions: Int
+    /// Seconds of monotonic time; for the time logs.
+    let stopwatch: @Sendable () -> Double
+    var ingestSeconds = 0.0
+    /// Series with late samples whose past rows must be given again.
+    var dirty: Set<Int32> = []
+
+    package init(options: AnalyzeOptions, epoch: Int64, partitions: Int, stopwatch: @escaping @Sendable () -> Double) {
+        self.options = options
+        self.epoch = epoch
+        self.partitions = max(1, partitions)
+        self.stopwatch = stopwatch
+        clock = EventClock(idleTimeout: options.idleTimeout)
+    }
+
+    package var seriesCount: Int { table.count }
+
+    /// Bytes of all histories, for the memory gauge. O(series).
+    package var historyBytes: Int {
+        (0..<Int32(table.bound)).reduce(0) { $0 + table[$1].history.memoryBytes }
+    }
+
+    // MARK: Input
+
+    /// Takes one record of the topic `samples`. Throws for bytes that are no such record; then nothing of it was taken.
+    package mutating func ingest(
+        _ bytes: [UInt8], partition: Int32, offset: Int64, now: Milliseconds
+    ) throws(DecodingFailure) -> IngestOutcome {
+        let started = stopwatch()
+        defer { ingestSeconds += stopwatch() - started }
+        consumed[partition] = max(consumed[partition] ?? 0, offset)
+        return try bytes.withUnsafeBufferPointer { (elements) throws(DecodingFailure) in
+            let raw = UnsafeRawBufferPointer(elements)
+            let record = try SamplesRecord(decoding: raw)
+            let ids = try table.section(
+                hash: record.sectionHash, bytes: UnsafeRawBufferPointer(rebasing: raw[record.sectionRange]))
+            guard ids.count == (record.counts?.count ?? record.values.count) else {
+                throw DecodingFailure(offset: 0, message: "the columns do not match the section of series")
+            }
+            var outcome = IngestOutcome()
+            join(ids, to: record.source)
+            append(record, ids, offset: offset, now: now, &outcome)
+            clock.observe(source: record.source, watermark: min(record.watermark, now + options.futureBound), now: now)
+            return outcome
+        }
+    }
+
+    private mutating func append(
+        _ record: SamplesRecord, _ ids: [Int32], offset: Int64, now: Milliseconds, _ outcome: inout IngestOutcome
+    ) {
+        let latest = now + options.futureBound
+        if let counts = record.counts {
+            var at = 0
+            for (id, count) in zip(ids, counts) {
+                for i in at..<(at + count) { append(id, record.times[i], record.values[i], offset, latest, &outcome) }
+                at += count
+            }
+        } else if let time = record.times.first {
+            for i in ids.indices { append(ids[i], time, record.values[i], offset, latest, &outcome) }
+        }
+        if let first = record.times.min(), schedules[record.source]?.next == nil, first > 0, first <= latest {
+            schedules[record.source]?.next = (first + options.interval - 1) / options.interval * options.interval
+        }
+    }
+
+    @inline(__always)
+    private mutating func append(
+        _ id: Int32, _ time: Milliseconds, _ value: Double, _ offset: Int64, _ latest: Milliseconds, _ outcome: inout IngestOutcome
+    ) {
+        if time <= 0 {
+            outcome.invalidTime += 1
+            return
+        }
+        if time > latest {
+            outcome.future += 1
+            return
+        }
+        switch table[id].history.append(time: time, value: value) {
+        case .appended: outcome.accepted += 1
+        case .late:
+            outcome.accepted += 1
+            outcome.late += 1
+            noteLate(id, time)
+        case .duplicate:
+            outcome.duplicates += 1
+            return
+        case .conflict:
+            outcome.conflicts += 1
+            return
+        case .tooLate:
+            outcome.tooLate += 1
+            return
+        case .farAhead:
+            // The open samples are weeks older: no late one can be allowed among them any more.
+            _ = table[id].history.seal(through: time - options.allowedLateness, span: options.chunkSpan)
+            if table[id].history.append(time: time, value: value) == .appended { outcome.accepted += 1 }
+        }
+        if time > table[id].openEnd || time <= table[id].openStart { noteChunk(id, time, offset) }
+    }
+
+    private mutating func noteLate(_ id: Int32, _ time: Milliseconds) {
+        table[id].dirtyFrom = min(table[id].dirtyFrom, time)
+        dirty.insert(id)
+    }
+
+    private mutating func noteChunk(_ id: Int32, _ time: Milliseconds, _ offset: Int64) {
+        let start = SampleHistory.chunkStart(of: time, span: options.chunkSpan)
+        table[id].openOffsets.note(start: start, offset: offset)
+        table[id].openStart = start
+        table[id].openEnd = start + options.chunkSpan
+    }
+
+    /// A series belongs to the source that sent it last.
+    private mutating func join(_ ids: [Int32], to source: UInt64) {
+        for id in ids where table[id].source != source {
+            let before = table[id].source
+            schedules[before]?.members.removeAll { $0 == id }
+            table[id].source = source
+            schedules[source, default: SourceSchedule()].members.append(id)
+            schedules[source]?.isSorted = false
+        }
+        if schedules[source] == nil { schedules[source] = SourceSchedule() }
+    }
+
+    // MARK: Places in the input
+
+    /// Per partition, the least offset that a new owner would need, given all chunks emitted so far: what the group may commit. O(series).
+    package func neededOffsets() -> [Int32: Int64] {
+        var needed = consumed.mapValues { $0 + 1 }
+        for id in 0..<Int32(table.bound) {
+            guard let least = table[id].openOffsets.least else { continue }
+            let partition = partition(of: table[id].key.id.shard)
+            needed[partition] = min(needed[partition] ?? least, least)
+        }
+        return needed
+    }
+
+    func partition(of shard: Shard) -> Int32 { Int32(Int(shard.index) % partitions) }
+
+    func revision(of shard: Shard) -> Revision {
+        Revision(epoch: epoch, offset: (consumed[partition(of: shard)] ?? -1) + 1)
+    }
+
+    // MARK: Taking over
+
+    /// Takes chunks of an earlier owner, by series then start. A damaged chunk is left out and named in the returned list.
+    package mutating func restore(_ chunks: [ChunkResult]) -> [String] {
+        var damaged: [String] = []
+        for chunk in chunks {
+            let id = table.intern(chunk.series)
+            do {
+                try table[id].history.restore(start: chunk.start, end: chunk.end, data: chunk.data, scratch: &scratch)
+            } catch {
+                // Its time stays sealed: replaying part of it would count some samples and not others.
+                table[id].history.markSealed(through: chunk.end)
+                damaged.append("\(chunk.series.labels) from \(chunk.start) to \(chunk.end): \(error)")
+            }
+        }
+        return damaged
+    }
+
+    /// After the replay: sources go on evaluating from the newest rows that an earlier owner gave, less the allowed lateness.
+    package mutating func resume(latestRows: [Fingerprint: Milliseconds]) {
+        for (source, schedule) in schedules {
+            let newest = schedule.members.compactMap { latestRows[table[$0].key.id] }.min()
+            guard let newest else { continue }
+            let from = newest - options.allowedLateness
+            let next = (from + options.interval) / options.interval * options.interval
+            schedules[source]?.next = max(next, options.interval)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import TimeSeries
+
+/// For one series, the input offset of the first sample of each open chunk: from where a new owner must replay once the chunks before
+/// are sealed. Usually one or two chunks are open; past three the older offsets stand for the newer ones, which is safe.
+struct OpenOffsets: Sendable {
+    private struct Entry {
+        var start: Milliseconds = .max
+        var offset: Int64 = .max
+    }
+
+    private var first = Entry()
+    private var second = Entry()
+    private var third = Entry()
+
+    /// Notes a sample of the chunk that begins at `start`. O(1).
+    mutating func note(start: Milliseconds, offset: Int64) {
+        if start == third.start || start == second.start || start == first.start { return }
+        if first.start == .max {
+            first = Entry(start: start, offset: offset)
+        } else if second.start == .max {
+            second = Entry(start: start, offset: offset)
+        } else if third.start == .max {
+            third = Entry(start: start, offset: offset)
+        } else {
+            // The newest start takes the third place, with the least offset of both.
+            third = Entry(start: max(third.start, start), offset: min(third.offset, offset))
+        }
+    }
+
+    /// Forgets the chunks that begin before `start`.
+    mutating func drop(before start: Milliseconds) {
+        let kept = [first, second, third].filter { $0.start != .max && $0.start >= start }
+        first = kept.count > 0 ? kept[0] : Entry()
+        second = kept.count > 1 ? kept[1] : Entry()
+        third = kept.count > 2 ? kept[2] : Entry()
+    }
+
+    /// The least offset still needed; nil if nothing is open.
+    var least: Int64? {
+        let offset = min(first.offset, min(second.offset, third.offset))
+        return offset == .max ? nil : offset
+    }
+}

@@ -1,0 +1,62 @@
+import Analytics
+import Records
+import TimeSeries
+
+extension SeriesProfile {
+    /// The profile as docs/formats/prometheusdata.md gives it; periods in seconds, `step` in milliseconds.
+    package func json(step: Milliseconds, filled: Int) -> JSONValue {
+        [
+            "samples": JSONValue(count), "stepMs": JSONValue(step), "interpolated": JSONValue(filled),
+            "autocorrelation": autocorrelationJSON,
+            "ljungBox": ljungBox.json { ["statistic": JSONValue($0.statistic), "pValue": JSONValue($0.pValue), "lags": JSONValue($0.lags)] },
+            "partialAutocorrelation": pacf.json {
+                ["values": .numbers($0.values), "bound": JSONValue($0.bound), "significantLags": .integers($0.significantLags)]
+            },
+            "stationarity": [
+                "verdict": JSONValue(verdict.value?.rawValue), "reason": JSONValue(verdict.reason),
+                "adf": adf.json(\.json), "adfTrend": adfTrend.json(\.json), "kpss": kpss.json(\.json), "kpssTrend": kpssTrend.json(\.json),
+            ],
+            "seasonality": .array(
+                seasonality.map {
+                    ["periodSeconds": JSONValue($0.period * Double(step) / 1000), "strength": JSONValue($0.strength)]
+                }),
+            "reason": JSONValue(reason),
+        ]
+    }
+
+    private var autocorrelationJSON: JSONValue {
+        acf.json {
+            ["values": .numbers($0.values), "bounds": .numbers($0.bounds), "significantLags": .integers(significantLags)]
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate static func numbers(_ values: [Double]) -> JSONValue { .array(values.map { JSONValue($0) }) }
+    fileprivate static func integers(_ values: [Int]) -> JSONValue { .array(values.map { .int(Int64($0)) }) }
+}
+
+extension Answer {
+    /// The value's JSON, or `{"reason": ...}`.
+    fileprivate func json(_ body: (Value) -> JSONValue) -> JSONValue {
+        value.map(body) ?? ["reason": JSONValue(reason ?? "unknown")]
+    }
+}
+
+extension AugmentedDickeyFuller {
+    fileprivate var json: JSONValue {
+        [
+            "statistic": JSONValue(statistic), "pValue": JSONValue(pValue), "lags": JSONValue(lags), "observations": JSONValue(observations),
+            "criticalValues": [
+                "1%": JSONValue(criticalValues.onePercent), "5%": JSONValue(criticalValues.fivePercent),
+                "10%": JSONValue(criticalValues.tenPercent),
+            ],
+        ]
+    }
+}
+
+extension KPSS {
+    fileprivate var json: JSONValue {
+        ["statistic": JSONValue(statistic), "pValue": JSONValue(pValue), "lags": JSONValue(lags)]
+    }
+}

@@ -1,0 +1,90 @@
+import Analytics
+import Records
+import TimeSeries
+
+/// One series that the analyzer holds.
+struct AnalyzedSeries: Sendable {
+    var key: SeriesKey
+    var history: SampleHistory
+    var openOffsets = OpenOffsets()
+    /// The chunk that the newest samples fall into: most samples need no division to find theirs.
+    var openStart: Milliseconds = .max
+    var openEnd: Milliseconds = .min
+    /// Grid times from this one on must be evaluated again, because a late sample came.
+    var dirtyFrom: Milliseconds = .max
+    /// The source it belongs to: the last that sent it.
+    var source: UInt64 = 0
+    var forecast: ForecastState?
+
+    init(key: SeriesKey) {
+        self.key = key
+        history = SampleHistory(isCounter: key.type == .counter)
+    }
+}
+
+/// All series of the process by dense id. A section of series that was seen before costs one look-up.
+struct SeriesTable: Sendable {
+    private(set) var series: [AnalyzedSeries] = []
+    private var ids: [Fingerprint: Int32] = [:]
+    private var sections: [UInt64: [Int32]] = [:]
+    private var symbols: Set<String> = []
+    private var free: [Int32] = []
+    private static let maximumSections = 1 << 18
+
+    var count: Int { series.count - free.count }
+    /// Ids up to here may be in use.
+    var bound: Int { series.count }
+
+    subscript(id: Int32) -> AnalyzedSeries {
+        get { series[Int(id)] }
+        _modify { yield &series[Int(id)] }
+    }
+
+    func id(_ fingerprint: Fingerprint) -> Int32? { ids[fingerprint] }
+
+    /// The ids of a section's series; decodes it when it is new.
+    mutating func section(
+        hash: UInt64, bytes: @autoclosure () -> UnsafeRawBufferPointer
+    ) throws(DecodingFailure) -> [Int32] {
+        if let known = sections[hash] { return known }
+        let keys = try SeriesSection.decode(bytes())
+        if sections.count >= SeriesTable.maximumSections { sections.removeAll() }
+        let made = keys.map { intern($0) }
+        sections[hash] = made
+        return made
+    }
+
+    /// The dense id of a series, made if it is new.
+    mutating func intern(_ key: SeriesKey) -> Int32 {
+        if let known = ids[key.id] { return known }
+        let shared = SeriesKey(labels: sharing(key.labels), type: key.type, id: key.id)
+        let id: Int32
+        if let reused = free.popLast() {
+            id = reused
+            series[Int(id)] = AnalyzedSeries(key: shared)
+        } else {
+            id = Int32(series.count)
+            series.append(AnalyzedSeries(key: shared))
+        }
+        ids[key.id] = id
+        return id
+    }
+
+    /// Equal label texts share one storage.
+    private mutating func sharing(_ labels: LabelSet) -> LabelSet {
+        LabelSet(labels.labels.map { Label(symbol($0.name), symbol($0.value)) })
+    }
+
+    private mutating func symbol(_ text: String) -> String {
+        if text.utf8.count < 16 { return text }
+        return symbols.insert(text).memberAfterInsert
+    }
+
+    mutating func remove(_ id: Int32) {
+        ids[series[Int(id)].key.id] = nil
+        series[Int(id)] = AnalyzedSeries(key: SeriesKey(labels: LabelSet([]), type: .unknown))
+        free.append(id)
+        // Sections name dense ids; they are cheap to decode again.
+        sections.removeAll()
+    }
+}

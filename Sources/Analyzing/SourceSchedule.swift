@@ -1,0 +1,30 @@
+import TimeSeries
+
+/// The series of one source and how far its evaluations have come.
+struct SourceSchedule: Sendable {
+    /// Dense ids in order of shard, so that the results of a shard stand together.
+    var members: [Int32] = []
+    var isSorted = true
+    /// The next time of the grid to evaluate; nil before the first record.
+    var next: Milliseconds?
+    /// Sealed up to here.
+    var sealed: Milliseconds = .min
+
+    /// Grid times up to `watermark` that are due, oldest first. Behind by more than `fine`, only the multiples of `coarse` (which the history
+    /// keeps) and the newest are given; at most `limit` at once, so that a long catch-up goes in steps. Moves on past what it gives.
+    mutating func due(
+        watermark: Milliseconds, interval: Milliseconds, coarse: Milliseconds, fine: Milliseconds, limit: Int
+    ) -> [Milliseconds] {
+        guard var t = next, watermark >= t else { return [] }
+        let newest = watermark - watermark % interval
+        var times: [Milliseconds] = []
+        let isBehind = newest - t >= fine + 8 * interval
+        while t <= newest, times.count < limit {
+            if !isBehind || t % coarse == 0 || t == newest { times.append(t) }
+            // Behind, go straight from one coarse time to the next.
+            t = isBehind ? min(t - t % coarse + coarse, t == newest ? newest + interval : newest) : t + interval
+        }
+        next = t
+        return times
+    }
+}
