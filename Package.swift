@@ -14,6 +14,8 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioCompression: Target.Dependency = .product(name: "NIOHTTPCompression", package: "swift-nio-extras")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -24,12 +26,16 @@ let collections: Target.Dependency = .product(name: "DequeModule", package: "swi
 let package = Package(
     name: "almanac",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "almanac", targets: ["almanac"])],
+    products: [
+        .executable(name: "almanac", targets: ["almanac"]),
+        .executable(name: "almanac-bench", targets: ["AlmanacBench"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -54,7 +60,10 @@ let package = Package(
         .target(name: "HostMetrics", dependencies: []),
         .target(
             name: "Collecting",
-            dependencies: ["TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore, logging]),
+            dependencies: [
+                "TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore, nioHTTP, nioSSL,
+                nioCompression, logging,
+            ]),
         .target(name: "Analyzing", dependencies: ["TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", logging]),
         .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
         .target(
@@ -63,6 +72,11 @@ let package = Package(
             resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
         .target(name: "Settings", dependencies: ["TimeSeries", yams]),
         // Floor 7
+        .executableTarget(
+            name: "AlmanacBench",
+            dependencies: [
+                "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing", "HostMetrics", logging,
+            ]),
         .executableTarget(
             name: "almanac",
             dependencies: [
@@ -74,15 +88,18 @@ let package = Package(
         .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "TimeSeries"]),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TimeSeries", "Telemetry"]),
+        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TimeSeries", "Telemetry", logging]),
         .testTarget(name: "StorageTests", dependencies: ["Storage", "Storing", "Messaging", "Records", "TimeSeries", "Telemetry", grdb, logging]),
         .testTarget(name: "CoordinationTests", dependencies: ["Coordination"]),
         .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Telemetry", .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
         .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition"]),
-        .testTarget(name: "CollectingTests", dependencies: ["Collecting", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition"]),
+        .testTarget(
+            name: "CollectingTests",
+            dependencies: ["Collecting", "Coordination", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging]),
         .testTarget(name: "AnalyzingTests", dependencies: ["Analyzing", "Analytics", "Records", "Messaging", "Storage", "TimeSeries", "Telemetry", "Coordination"]),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
         .testTarget(name: "AlmanacTests", dependencies: ["almanac", "Settings", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry"]),
     ]
 )

@@ -85,7 +85,7 @@ package struct ConsumedBatch: Sendable {
     /// Partitions that came to this member since the last batch. Their records follow from the committed offset, or
     /// from the earliest where none is committed, until the owner `seek`s.
     package var assigned: [TopicPartition] = []
-    /// Partitions that have gone to others: stop emitting for them.
+    /// Partitions that have gone to others: stop emitting for them. Comes before `assigned`: a partition in both was lost and came back.
     package var revoked: [TopicPartition] = []
 
     package init() {}

@@ -16,7 +16,8 @@ import TimeSeries
 
     private var oneTime: [UInt8] {
         SamplesRecord.encode(
-            source: 0x0102_0304_0506_0708, watermark: 1_700_000_000_000, section: SamplesRecordTests.section, time: 1_700_000_000_000, values: [1, 2.5])
+            source: 0x0102_0304_0506_0708, watermark: 1_700_000_000_000, section: SamplesRecordTests.section, time: 1_700_000_000_000,
+            values: [1, 2.5])
     }
 
     private var manyTimes: [UInt8] {
@@ -96,7 +97,8 @@ import TimeSeries
             let times = (0..<total).map { _ in Int64(bitPattern: random.next()) }
             let values = (0..<total).map { _ in Double(bitPattern: random.next()) }
             let bytes = SamplesRecord.encode(
-                source: random.next(), watermark: Int64(bitPattern: random.next()), section: section, counts: counts, times: times, values: values)
+                source: random.next(), watermark: Int64(bitPattern: random.next()), section: section, counts: counts, times: times,
+                values: values)
             let record = try decode(bytes)
             #expect(record.counts == counts, "seed \(seed)")
             #expect(record.times == times, "seed \(seed)")
@@ -139,7 +141,11 @@ import TimeSeries
     }
 
     /// Counts that claim more than the record holds must not make the reader allocate.
-    @Test(arguments: [[0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01]] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
+            [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
+        ] as [[UInt8]])
     func hostileCountsAreRefused(count: [UInt8]) {
         let sectionLength = SamplesRecordTests.section.bytes.count
         // magic, version, flags, source, watermark, section hash
