@@ -1,0 +1,117 @@
+import TimeSeries
+
+/// Times as people and clients write them.
+enum Timestamps {
+    /// `2026-03-01T12:00:00.250Z`: UTC, always with milliseconds. O(1).
+    static func format(_ time: Milliseconds) -> String {
+        let (days, inDay) = floorDivide(time, 86_400_000)
+        let (year, month, day) = civil(fromDays: days)
+        let (seconds, millis) = (inDay / 1000, inDay % 1000)
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
+            + "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2)).\(padded(millis, 3))Z"
+    }
+
+    /// Reads epoch milliseconds (whole numbers from 1e11 up), epoch seconds with or without a fraction, or RFC 3339; nil for anything else.
+    static func parse(_ text: String) -> Milliseconds? {
+        let bytes = Array(text.utf8)
+        if bytes.count > 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-") { return parseRFC3339(bytes) }
+        if let whole = Int64(text) {
+            if whole.magnitude >= 100_000_000_000 { return whole.magnitude <= UInt64(latest) ? whole : nil }
+            return whole * 1000
+        }
+        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }),
+            let seconds = Double(text), seconds.magnitude <= Double(latest / 1000)
+        else { return nil }
+        return Int64((seconds * 1000).rounded())
+    }
+
+    /// End of the year 9999.
+    static let latest: Milliseconds = 253_402_300_799_999
+
+    private static func parseRFC3339(_ bytes: [UInt8]) -> Milliseconds? {
+        guard bytes.count >= 20, bytes[10] | 0x20 == UInt8(ascii: "t"), bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":"),
+            let year = number(bytes, 0, 4), let month = number(bytes, 5, 2), let day = number(bytes, 8, 2),
+            let hour = number(bytes, 11, 2), let minute = number(bytes, 14, 2), let second = number(bytes, 17, 2),
+            (1...12).contains(month), day >= 1, day <= daysInMonth(year, month), hour < 24, minute < 60, second <= 60
+        else { return nil }
+        var at = 19
+        var millis: Int64 = 0
+        if bytes[at] == UInt8(ascii: ".") {
+            at += 1
+            var scale: Int64 = 100
+            let start = at
+            while at < bytes.count, (0x30...0x39).contains(bytes[at]) {
+                millis += Int64(bytes[at] - 0x30) * scale
+                scale /= 10
+                at += 1
+            }
+            if at == start { return nil }
+        }
+        guard let offset = zone(bytes, at) else { return nil }
+        let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
+        return seconds * 1000 + millis
+    }
+
+    /// Seconds east of UTC of `Z`, `+hh:mm` or `-hh:mm` that ends the text.
+    private static func zone(_ bytes: [UInt8], _ at: Int) -> Int64? {
+        guard at < bytes.count else { return nil }
+        if bytes[at] | 0x20 == UInt8(ascii: "z") { return at + 1 == bytes.count ? 0 : nil }
+        guard bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-"), at + 6 == bytes.count, bytes[at + 3] == UInt8(ascii: ":"),
+            let hours = number(bytes, at + 1, 2), let minutes = number(bytes, at + 4, 2), hours < 24, minutes < 60
+        else { return nil }
+        let offset = hours * 3600 + minutes * 60
+        return bytes[at] == UInt8(ascii: "-") ? -offset : offset
+    }
+
+    private static func number(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int64? {
+        var value: Int64 = 0
+        for byte in bytes[at..<(at + count)] {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            value = value * 10 + Int64(byte - 0x30)
+        }
+        return value
+    }
+
+    private static func padded(_ value: Int64, _ width: Int) -> String {
+        let digits = "\(value)"
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+
+    private static func floorDivide(_ a: Int64, _ b: Int64) -> (Int64, Int64) {
+        let quotient = a >= 0 ? a / b : -((-a + b - 1) / b)
+        return (quotient, a - quotient * b)
+    }
+
+    private static func daysInMonth(_ year: Int64, _ month: Int64) -> Int64 {
+        month == 12 ? 31 : days(year, month + 1, 1) - days(year, month, 1)
+    }
+
+    /// Days since 1970-01-01 of a proleptic Gregorian date; Howard Hinnant's "chrono-compatible low-level date algorithms".
+    private static func days(_ y: Int64, _ month: Int64, _ day: Int64) -> Int64 {
+        let year = month <= 2 ? y - 1 : y
+        let (era, yearOfEra) = floorDivide(year, 400)
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
+    private static func civil(fromDays days: Int64) -> (Int64, Int64, Int64) {
+        let (era, dayOfEra) = floorDivide(days + 719_468, 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+    }
+}
+
+extension Milliseconds {
+    /// A length of time in the largest unit that divides it: `12h`, `90s`, `15m`, `250ms`.
+    var durationText: String {
+        if self > 0 {
+            if self % 3_600_000 == 0 { return "\(self / 3_600_000)h" }
+            if self % 60_000 == 0 { return "\(self / 60_000)m" }
+            if self % 1000 == 0 { return "\(self / 1000)s" }
+        }
+        return "\(self)ms"
+    }
+}

@@ -1,0 +1,184 @@
+import Foundation
+import Messaging
+import Records
+import Storage
+import Synchronization
+import TimeSeries
+
+@testable import Serving
+
+/// A clock that stands still until it is told otherwise.
+final class TestClock: WallClock {
+    private let time: Mutex<Milliseconds>
+
+    init(_ time: Milliseconds) { self.time = Mutex(time) }
+
+    func now() -> Milliseconds { time.withLock { $0 } }
+    func advance(_ by: Milliseconds) { time.withLock { $0 += by } }
+}
+
+struct SystemClock: WallClock {
+    func now() -> Milliseconds { Milliseconds(Date().timeIntervalSince1970 * 1000) }
+}
+
+/// A store in memory; can be told to fail.
+final class MemoryStore: ResultStore {
+    private struct State {
+        var batch = StoreBatch()
+        var failure: StorageError?
+        var reads = 0
+    }
+
+    private let state = Mutex(State())
+
+    func fail(_ error: StorageError?) { state.withLock { $0.failure = error } }
+    var reads: Int { state.withLock { $0.reads } }
+
+    private func read() throws -> StoreBatch {
+        try state.withLock {
+            $0.reads += 1
+            if let failure = $0.failure { throw failure }
+            return $0.batch
+        }
+    }
+
+    func write(_ batch: StoreBatch) async throws {
+        state.withLock {
+            $0.batch.windows += batch.windows
+            $0.batch.profiles += batch.profiles
+            $0.batch.forecasts += batch.forecasts
+            $0.batch.chunks += batch.chunks
+        }
+    }
+
+    private func allSeries(_ batch: StoreBatch) -> [StoredSeries] {
+        var found: [Fingerprint: StoredSeries] = [:]
+        let seen =
+            batch.windows.map { ($0.series, $0.time) } + batch.profiles.map { ($0.series, $0.time) }
+            + batch.forecasts.map { ($0.series, $0.time) } + batch.chunks.map { ($0.series, $0.end) }
+        for (key, time) in seen {
+            let known = found[key.id]
+            found[key.id] = StoredSeries(
+                key: key, firstSeen: min(known?.firstSeen ?? time, time), lastSeen: max(known?.lastSeen ?? time, time))
+        }
+        return found.values.sorted { $0.key.id < $1.key.id }
+    }
+
+    func series(matching matchers: [LabelMatcher], page: PageRequest) async throws -> [StoredSeries] {
+        let matcher = try SeriesMatcher(matchers)
+        let fitting = allSeries(try read()).filter { series in
+            (page.after.map { $0 < series.key.id } ?? true) && matcher.matches(series.key.labels)
+        }
+        return Array(fitting.prefix(page.limit))
+    }
+
+    func series(_ id: Fingerprint) async throws -> StoredSeries? { allSeries(try read()).first { $0.key.id == id } }
+
+    private func latest<R: LiveResult>(_ ids: [Fingerprint], _ results: [R]) -> [R] {
+        ids.compactMap { id in results.filter { $0.series.id == id }.max { $1.isNewer(than: $0) } }
+    }
+
+    func latestWindows(_ ids: [Fingerprint]) async throws -> [WindowsResult] { latest(ids, try read().windows) }
+    func latestProfiles(_ ids: [Fingerprint]) async throws -> [ProfileResult] { latest(ids, try read().profiles) }
+    func latestForecasts(_ ids: [Fingerprint]) async throws -> [ForecastResult] { latest(ids, try read().forecasts) }
+
+    func windowsHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [WindowsResult] {
+        let rows = try read().windows.filter { $0.series.id == id && $0.time > from && $0.time <= to }.sorted { $0.time < $1.time }
+        return Array(rows.suffix(limit))
+    }
+
+    func forecastHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [ForecastResult] {
+        let rows = try read().forecasts.filter { $0.series.id == id && $0.time > from && $0.time <= to }.sorted { $0.time < $1.time }
+        return Array(rows.suffix(limit))
+    }
+
+    func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult] {
+        try read().chunks.filter { $0.series.id == id && $0.end > from && $0.start < to }.sorted { $0.start < $1.start }
+    }
+
+    func recentChunks(shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkResult]) async throws -> Void) async throws {}
+    func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds] { [:] }
+    func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int { 0 }
+    func checkHealth() async throws { _ = try read() }
+    func close() async {}
+}
+
+/// A log in memory that can only be appended to and tailed; can be told to fail.
+final class MemoryLog: MessageLog {
+    private struct State {
+        var records: [ConsumerRecord] = []
+        var failure: MessagingError?
+        var tails = 0
+    }
+
+    private let state = Mutex(State())
+    private let clock: any WallClock
+
+    init(clock: any WallClock) { self.clock = clock }
+
+    func fail(_ error: MessagingError?) { state.withLock { $0.failure = error } }
+    var tails: Int { state.withLock { $0.tails } }
+
+    func produce(_ records: [ProducerRecord]) async throws {
+        let now = clock.now()
+        state.withLock { state in
+            for record in records {
+                state.records.append(
+                    ConsumerRecord(
+                        topic: record.topic, partition: 0, offset: Offset(state.records.count), appendTime: now, key: record.key,
+                        value: record.value))
+            }
+        }
+    }
+
+    func consumer(topics: [String], group: String) async throws -> any MessageConsumer { throw MessagingError(.usage, "not here") }
+
+    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
+        try state.withLock {
+            if let failure = $0.failure { throw failure }
+            $0.tails += 1
+        }
+        var since: Milliseconds = .min
+        if case .time(let time) = start { since = time }
+        return Tail(log: self, topics: topics, since: since)
+    }
+
+    private func read(_ topics: [String], from index: Int, since: Milliseconds) throws -> ([ConsumerRecord], Int) {
+        try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            let new = state.records[index...].filter { topics.contains($0.topic) && $0.appendTime >= since }
+            return (Array(new), state.records.count)
+        }
+    }
+
+    private final class Tail: MessageConsumer {
+        let log: MemoryLog
+        let topics: [String]
+        let since: Milliseconds
+        let index = Mutex(0)
+
+        init(log: MemoryLog, topics: [String], since: Milliseconds) {
+            self.log = log
+            self.topics = topics
+            self.since = since
+        }
+
+        func poll(maxBytes: Int, timeout: Milliseconds) async throws -> ConsumedBatch {
+            var batch = ConsumedBatch()
+            let (records, next) = try log.read(topics, from: index.withLock { $0 }, since: since)
+            index.withLock { $0 = next }
+            batch.records = records
+            if records.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+            return batch
+        }
+
+        func commit(_ offsets: [TopicPartition: Offset]) async throws {}
+        func seek(_ partition: TopicPartition, to offset: Offset) async throws {}
+        func close() async {}
+    }
+
+    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { [:] }
+    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] { [:] }
+    func partitionCount(topic: String) async throws -> Int { 1 }
+    func close() async {}
+}
