@@ -100,7 +100,7 @@ let package = Package(
         .testTarget(name: "ServingTests", dependencies: ["Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", logging, lifecycle, .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
-        .testTarget(name: "AlmanacTests", dependencies: ["almanac", "Settings", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry"]),
+        .testTarget(name: "AlmanacTests", dependencies: ["almanac", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry"]),
     ]
 )
 

@@ -72,7 +72,7 @@ package struct AnalyzerState: Sendable {
                 throw DecodingFailure(offset: 0, message: "the columns do not match the section of series")
             }
             var outcome = IngestOutcome()
-            join(ids, to: record.source)
+            join(ids, to: record.source, now: now)
             append(record, ids, offset: offset, now: now, &outcome)
             clock.observe(source: record.source, watermark: min(record.watermark, now + options.futureBound), now: now)
             return outcome
@@ -144,16 +144,21 @@ package struct AnalyzerState: Sendable {
         table[id].openEnd = start + options.chunkSpan
     }
 
-    /// A series belongs to the source that sent it last.
-    private mutating func join(_ ids: [Int32], to source: UInt64) {
+    /// A series belongs to one source: the one that sent it first, until that falls silent and another sends it.
+    private mutating func join(_ ids: [Int32], to source: UInt64, now: Milliseconds) {
+        if schedules[source] == nil { schedules[source] = SourceSchedule() }
+        var moved: [UInt64: Set<Int32>] = [:]
         for id in ids where table[id].source != source {
             let before = table[id].source
-            schedules[before]?.members.removeAll { $0 == id }
+            if schedules[before] != nil {
+                if !clock.isSilent(before, now: now) { continue }
+                moved[before, default: []].insert(id)
+            }
             table[id].source = source
-            schedules[source, default: SourceSchedule()].members.append(id)
+            schedules[source]?.members.append(id)
             schedules[source]?.isSorted = false
         }
-        if schedules[source] == nil { schedules[source] = SourceSchedule() }
+        for (before, gone) in moved { schedules[before]?.members.removeAll { gone.contains($0) } }
     }
 
     // MARK: Places in the input

@@ -30,6 +30,7 @@ struct SeriesTable: Sendable {
     private var symbols: Set<String> = []
     private var free: [Int32] = []
     private static let maximumSections = 1 << 18
+    private static let maximumSymbols = 1 << 20
 
     var count: Int { series.count - free.count }
     /// Ids up to here may be in use.
@@ -77,6 +78,7 @@ struct SeriesTable: Sendable {
 
     private mutating func symbol(_ text: String) -> String {
         if text.utf8.count < 16 { return text }
+        if symbols.count >= SeriesTable.maximumSymbols { symbols.removeAll() }
         return symbols.insert(text).memberAfterInsert
     }
 

@@ -28,7 +28,8 @@ package struct HTTPServer: Sendable {
     ) throws(HTTPServerError) {
         try options.validate()
         self.options = options
-        self.routes = ProbeRoutes.routes(registry: registry, readiness: readiness, reload: reload) + routes
+        // The first match counts: a face may put a page of its own in a probe's place, as the exporter does.
+        self.routes = routes + ProbeRoutes.routes(registry: registry, readiness: readiness, reload: reload)
         self.registry = registry
         self.logger = logger
         self.onRunning = onRunning

@@ -37,5 +37,11 @@ package struct EventClock: Sendable {
         return now - known.heard > silence ? max(known.watermark, now - silence) : known.watermark
     }
 
+    /// Whether a source is unknown or has sent nothing for `idleTimeout`.
+    package func isSilent(_ source: UInt64, now: Milliseconds) -> Bool {
+        guard let known = sources[source] else { return true }
+        return now - known.heard > idleTimeout
+    }
+
     package mutating func forget(_ source: UInt64) { sources[source] = nil }
 }

@@ -113,3 +113,16 @@ import Testing
         #expect(check.code == 1 && printed.contains(":2:") && printed.contains(":3:") && printed.contains("interval"), "\(printed)")
     }
 }
+
+extension NewcomerTests {
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool"), "promtool is not installed (Debian: prometheus)"))
+    func theExporterAloneServesItsPage() async throws {
+        let folder = try TemporaryFolder()
+        let port = freePort()
+        let server = try Server(Program.path, ["exporter", "--listen", "127.0.0.1:\(port)"], output: folder.path + "/out.log")
+        try await eventually("the page: \(server.printed)") { await get("http://127.0.0.1:\(port)/metrics").code == 200 }
+        let page = await get("http://127.0.0.1:\(port)/metrics").text
+        #expect(page.contains("\nnode_load1 ") && page.contains("node_memory_MemTotal_bytes"), "\(page.prefix(500))")
+        #expect(server.end(SIGTERM) == 0)
+    }
+}

@@ -10,6 +10,10 @@ struct PieceEncoder {
     }
 
     private var known: [Shard: Known] = [:]
+    /// The last promise made. Of a piece of the past, which is longer than any allowed lateness, only the last record makes the new one: a reader that has
+    /// seen half of the piece must not take the other half for late.
+    private var promised: Milliseconds = 0
+    private static let shortPiece: Milliseconds = 60_000
     let topic: String
     let source: UInt64
 
@@ -26,6 +30,8 @@ struct PieceEncoder {
     ) -> ScrapeRecords {
         var result = ScrapeRecords()
         let runs = ledger.sortedRuns()
+        let early = watermark - promised > PieceEncoder.shortPiece ? promised : watermark
+        promised = max(promised, watermark)
         var at = 0
         while at < runs.count {
             let shard = ledger.series[Int(runs[at].series)].fingerprint.shard
@@ -35,7 +41,8 @@ struct PieceEncoder {
             for one in mergedBySeries(runs[at..<end]) { append(one, of: ledger, to: &run) }
             let section = section(of: shard, run.series, key)
             let value = SamplesRecord.encode(
-                source: source, watermark: watermark, section: section, counts: run.counts, times: run.times, values: run.values)
+                source: source, watermark: end == runs.count ? watermark : early, section: section, counts: run.counts, times: run.times,
+                values: run.values)
             result.append(ProducerRecord(topic: topic, key: .shard(shard), value: value), samples: run.values.count)
             at = end
         }
