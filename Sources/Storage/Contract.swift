@@ -46,7 +46,7 @@ package struct LabelMatcher: Sendable, Hashable {
     }
 }
 
-/// A page of a listing in the order of fingerprints; `cursor` is the last fingerprint of the page before.
+/// A page of a listing in the order of fingerprints; `after` is the last fingerprint of the page before.
 package struct PageRequest: Sendable {
     package var limit: Int
     package var after: Fingerprint?
@@ -72,23 +72,29 @@ package struct StoreRetention: Sendable, Equatable {
 
 /// Where results rest. Written idempotently, read by series. Implementations pass the contract suite in `Tests/StorageTests`.
 ///
-/// History: the windows history keeps of each series one row per `historyInterval` (the row whose time is a multiple of it),
-/// the latest row is always there; the same for profiles and forecasts.
+/// History: of each series one row per interval is kept (the row whose time is a multiple of it; `HistoryPolicy` says it exactly), the
+/// latest row is always there; the same for profiles and forecasts.
+///
+/// Of one time there is one row for each window or horizon, each with its own revision. Numbers that are not finite are stored as null; a
+/// series has the type of its newest result.
 package protocol ResultStore: Sendable {
-    /// Writes all of it in one transaction; durable on return. A fact with a higher revision replaces the stored one, an equal or lower one
-    /// changes nothing. The latest tables keep the row with the greatest time (then revision). Throws `StorageError`; then nothing was written.
+    /// Writes all of it in one transaction; durable on return. A fact with a higher revision replaces the stored one, an equal or lower
+    /// one changes nothing. The latest tables keep the row with the greatest time (then revision). Throws `StorageError`; then nothing
+    /// was written.
     func write(_ batch: StoreBatch) async throws
 
-    /// Series by fingerprint order; `matchers` must all hold.
+    /// Series by fingerprint order; `matchers` must all hold (`SeriesMatcher`). A page that is not full is the last one. Throws `usage` for
+    /// a regular expression that cannot be read.
     func series(matching matchers: [LabelMatcher], page: PageRequest) async throws -> [StoredSeries]
     func series(_ id: Fingerprint) async throws -> StoredSeries?
 
-    /// The newest row of each of the series that have one, in the order asked for.
+    /// The newest row of each of the series that have one, in the order asked for. Of forecasts one row for each horizon at the newest
+    /// time.
     func latestWindows(_ ids: [Fingerprint]) async throws -> [WindowsResult]
     func latestProfiles(_ ids: [Fingerprint]) async throws -> [ProfileResult]
     func latestForecasts(_ ids: [Fingerprint]) async throws -> [ForecastResult]
 
-    /// Rows with from < time <= to, by time. `limit` counts rows, the newest win.
+    /// Rows with from < time <= to, by time. `limit` counts results (times), the newest win.
     func windowsHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [WindowsResult]
     /// Statistics only: `path` is empty but for the latest.
     func forecastHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [ForecastResult]
@@ -105,7 +111,8 @@ package protocol ResultStore: Sendable {
     /// The times of the newest windows row of each series of these shards.
     func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds]
 
-    /// Removes what is older than the retention allows, in bounded steps; returns the number of rows removed.
+    /// Removes what is older than the retention allows, in bounded steps; returns the number of rows removed. Stores remove whole
+    /// buckets, so up to a day more may stay. A series with nothing left goes last.
     func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int
 
     /// Cheap: can it answer now? Throws `StorageError` with what is wrong.

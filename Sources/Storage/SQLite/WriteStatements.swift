@@ -1,0 +1,34 @@
+extension BatchWriter {
+    private static let statistics = ["revision", "count", "min", "max", "avg", "stddev", "p50", "p95", "p99"]
+    private static let profile = ["time_ms", "revision", "verdict", "samples", "detail"]
+    private static let forecast =
+        ["revision", "step_ms"]
+        + ["max", "min", "avg"].flatMap { name in
+            [name] + ["lower80", "upper80", "lower95", "upper95"].map { "\(name)_\($0)" }
+        } + ["reason"]
+
+    static let windowsLatest = upsert("window_statistics_latest", key: ["series", "window_ms"], values: ["time_ms"] + statistics)
+    static let windowsHistory = upsert("window_statistics", key: ["hour", "series", "time_ms", "window_ms"], values: statistics)
+    static let profilesLatest = upsert("profiles_latest", key: ["series"], values: profile)
+    static let profilesHistory = upsert(
+        "profiles", key: ["hour", "series", "time_ms"], values: Array(profile.dropFirst()))
+    static let forecastsLatest = upsert(
+        "forecasts_latest", key: ["series", "horizon_ms"], values: ["time_ms"] + forecast + ["path"])
+    static let forecastsHistory = upsert("forecasts", key: ["hour", "series", "time_ms", "horizon_ms"], values: forecast)
+    static let chunks = upsert(
+        "chunks", key: ["series", "start_ms"],
+        values: ["end_ms", "revision", "samples", "replay_offset", "count", "min", "max", "reference", "mean_offset", "m2", "data"])
+
+    /// Inserts a row, or replaces the one with the key if the new one is a later version: by time where the time is no part of the
+    /// key (the latest tables), then by revision.
+    private static func upsert(_ table: String, key: [String], values: [String]) -> String {
+        let columns = key + values
+        let isLatest = values.contains("time_ms")
+        let newer = isLatest ? "(excluded.time_ms, excluded.revision) > (time_ms, revision)" : "excluded.revision > revision"
+        return """
+            INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES (\(columns.map { _ in "?" }.joined(separator: ", ")))
+            ON CONFLICT (\(key.joined(separator: ", "))) DO UPDATE SET \(values.map { "\($0) = excluded.\($0)" }.joined(separator: ", "))
+            WHERE \(newer)
+            """
+    }
+}

@@ -1,0 +1,108 @@
+import Records
+import Storage
+import Synchronization
+import TimeSeries
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
+
+/// Set once, seen by all.
+final class Flag: Sendable {
+    private let state = Mutex(false)
+    var isSet: Bool { state.withLock { $0 } }
+    func set() { state.withLock { $0 = true } }
+}
+
+let second: Milliseconds = 1000
+let minute: Milliseconds = 60 * second
+let hour: Milliseconds = 60 * minute
+let day: Milliseconds = 24 * hour
+/// A full hour, and a full day.
+let start: Milliseconds = 20_375 * day
+
+func key(_ name: String, _ labels: [(String, String)] = [], type: MetricType = .gauge) -> SeriesKey {
+    SeriesKey(labels: LabelSet(name: name, labels.map { Label($0.0, $0.1) }), type: type)
+}
+
+func windows(
+    _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, value: Double = 1,
+    of lengths: [Milliseconds] = [hour, 3 * hour, 12 * hour]
+) -> WindowsResult {
+    WindowsResult(
+        series: series, time: time, revision: Revision(rawValue: revision),
+        windows: lengths.map {
+            WindowStatistics(
+                window: $0, count: Int($0 / 15_000), min: value - 1, max: value + 1, avg: value, stddev: 0.1 * value, p50: value,
+                p95: value + 0.5, p99: value + 0.75)
+        })
+}
+
+func profile(
+    _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, verdict: String? = "stationary", detail: JSONValue = ["adf": 0.01]
+) -> ProfileResult {
+    ProfileResult(
+        series: series, time: time, revision: Revision(rawValue: revision), verdict: verdict, samples: 2880, detail: detail)
+}
+
+func prediction(_ value: Double) -> Prediction {
+    Prediction(expected: value, lower80: value - 1.25, upper80: value + 1.25, lower95: value - 2.5, upper95: value + 2.5)
+}
+
+func forecast(
+    _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, value: Double = 1, horizon: Milliseconds = 10 * minute, steps: Int = 3
+) -> ForecastResult {
+    ForecastResult(
+        series: series, time: time, revision: Revision(rawValue: revision), horizon: horizon, step: minute, max: prediction(value + 1),
+        min: prediction(value - 1), avg: prediction(value), path: (0..<steps).map { prediction(value + Double($0) / 3) })
+}
+
+func chunk(
+    _ series: SeriesKey, from first: Milliseconds, to last: Milliseconds, revision: Int64 = 1, bytes: Int = 40
+) -> ChunkResult {
+    var moments = Moments()
+    for i in 0..<10 { moments.add(1e9 + Double(i) / 3) }
+    return ChunkResult(
+        series: series, start: first, end: last, revision: Revision(rawValue: revision), count: 10, replayOffset: 7 &* revision,
+        moments: moments, data: (0..<bytes).map { UInt8(truncatingIfNeeded: Int64($0) &* 31 &+ revision) })
+}
+
+extension StoreBatch {
+    init(
+        windows: [WindowsResult] = [], profiles: [ProfileResult] = [], forecasts: [ForecastResult] = [], chunks: [ChunkResult] = []
+    ) {
+        self.init()
+        self.windows = windows
+        self.profiles = profiles
+        self.forecasts = forecasts
+        self.chunks = chunks
+    }
+}
+
+/// All that the contract lets one see of some series, as text: two stores with equal text hold the same.
+func contents(of store: any ResultStore, _ ids: [Fingerprint]) async throws -> [String] {
+    var lines: [String] = []
+    for series in try await store.series(matching: [], page: PageRequest(limit: 100_000)) {
+        lines.append("series \(series.key.id) \(series.key.labels) \(series.key.type) \(series.firstSeen) \(series.lastSeen)")
+    }
+    lines += try await store.latestWindows(ids).map { "latest \($0)" }
+    lines += try await store.latestProfiles(ids).map { "latest \($0)" }
+    lines += try await store.latestForecasts(ids).map { "latest \($0)" }
+    for id in ids {
+        lines += try await store.windowsHistory(id, from: .min, to: .max, limit: .max).map { "history \($0)" }
+        lines += try await store.forecastHistory(id, from: .min, to: .max, limit: .max).map { "history \($0)" }
+        lines += try await store.chunks(of: id, from: .min, to: .max).map { "chunk \($0)" }
+    }
+    return lines
+}
