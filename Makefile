@@ -20,10 +20,11 @@ build: ## build for release: .build/release/almanac
 	@scripts/install-deps.sh run
 	swift build $(RELEASE) --product almanac
 
+# One test at a time: many start real servers and kill processes, and two cores are all that CI has.
 test: ## build and run all tests (debug): make test ARGS="--filter WindowTests"
 	@scripts/install-deps.sh test
 	swift build --build-tests
-	swift test --skip-build --disable-xctest $(ARGS)
+	swift test --skip-build --disable-xctest --no-parallel $(ARGS)
 
 bench: ## build the benchmarks for release and run them
 	@scripts/install-deps.sh run

@@ -10,6 +10,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -53,7 +54,7 @@ let package = Package(
         .target(name: "Records", dependencies: ["TimeSeries"]),
         // Floor 3
         .target(name: "Messaging", dependencies: ["TimeSeries", "Telemetry", logging]),
-        .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, logging]),
+        .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, grdbSQLite, logging]),
         .target(name: "Coordination", dependencies: ["TimeSeries"]),
         .target(name: "HTTPKit", dependencies: ["Records", "Telemetry", hummingbird, hummingbirdTLS, nioCore, nioSSL, logging, lifecycle]),
         // Floor 6

@@ -43,7 +43,8 @@ package enum ChunksRecord {
         writer.signed(chunk.replayOffset)
         writer.varint(chunk.count)
         writer.varint(chunk.moments.count)
-        for value in [chunk.moments.min, chunk.moments.max, chunk.moments.mean, chunk.moments.m2] { writer.double(value) }
+        let moments = chunk.moments
+        for value in [moments.min, moments.max, moments.reference, moments.offset, moments.m2] { writer.double(value) }
         writer.varint(chunk.data.count)
         writer.bytes.append(contentsOf: chunk.data)
     }
@@ -85,8 +86,13 @@ package enum ChunksRecord {
         let samples = try reader.varint()
         let analysed = try reader.varint()
         guard samples <= UInt32.max, analysed <= UInt32.max else { throw reader.failure("a chunk's count is too large") }
-        let moments = Moments(
-            count: Int(analysed), min: try reader.double(), max: try reader.double(), mean: try reader.double(), m2: try reader.double())
+        var moments = Moments()
+        moments.count = Int(analysed)
+        moments.min = try reader.double()
+        moments.max = try reader.double()
+        moments.reference = try reader.double()
+        moments.offset = try reader.double()
+        moments.m2 = try reader.double()
         let size = try reader.count(ofAtLeast: 1)
         let data = Array(try reader.slice(size))
         return ChunkResult(
