@@ -26,10 +26,9 @@ func benchPage(series: Int, round: Int) -> [UInt8] {
 
 /// CPU seconds of this process, all threads.
 func processSeconds() -> Double {
-    var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
-    func seconds(_ t: timeval) -> Double { Double(t.tv_sec) + Double(t.tv_usec) / 1e6 }
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
 /// The whole way of a scraped page: parse, identify, encode, append with fdatasync, read back, decode, into the windows.

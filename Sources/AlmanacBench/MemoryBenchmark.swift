@@ -3,6 +3,7 @@ import Collecting
 import Foundation
 import Glibc
 import HostMetrics
+import Messaging
 import TimeSeries
 
 /// Resident memory of this process, bytes.
@@ -12,7 +13,8 @@ private func residentBytes() -> Double {
     return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
 }
 
-/// This machine's own metrics, 2,881 pages of them taken one after the other and dated 15 s apart: 12 hours of a node exporter, held by the analyzer.
+/// This machine's own metrics, 2,881 pages of them taken one after the other and dated 15 s apart, for ten instances: 12 hours of node exporters, held by
+/// the analyzer.
 func memoryBenchmark(_ report: inout Report) throws {
     let exporter = HostExporter()
     var options = AnalyzeOptions()
@@ -20,12 +22,15 @@ func memoryBenchmark(_ report: inout Report) throws {
     options.forecastMetrics = { _ in false }
     let before = residentBytes()
     var state = AnalyzerState(options: options, epoch: 1, partitions: 1, stopwatch: { 0 })
-    var scraper = PageScraper(ScrapeTarget.host(), topic: "samples")
+    var scrapers = (0..<10).map { PageScraper(ScrapeTarget.host(instance: "host-\($0)"), topic: "samples") }
     let start: Milliseconds = 1_700_000_100_000
     for round in 0...2_880 {
         let time = start + Milliseconds(round) * 15_000
-        for (i, record) in try scraper.records(of: exporter.page(), at: time).enumerated() {
-            _ = try state.ingest(record.value, partition: 0, offset: Int64(round * 2_000 + i), now: time)
+        let page = exporter.page()
+        for i in scrapers.indices {
+            for record in try scrapers[i].records(of: page, at: time) {
+                _ = try state.ingest(record.value, partition: 0, offset: Int64(round), now: time)
+            }
         }
         if round % 40 == 0 { _ = state.advance(now: time) }
     }

@@ -1,0 +1,13 @@
+/// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory, profile.
+@main
+struct AlmanacBench {
+    static func main() async throws {
+        let chosen = Set(CommandLine.arguments.dropFirst())
+        func isChosen(_ name: String) -> Bool { chosen.isEmpty || chosen.contains(name) }
+        var report = Report()
+        if isChosen("windows") { windowBenchmarks(&report) }
+        if isChosen("profile") { profileBenchmarks(&report) }
+        if isChosen("line") { try await lineBenchmark(&report) }
+        if isChosen("memory") { try memoryBenchmark(&report) }
+    }
+}
