@@ -7,6 +7,7 @@ struct AnalyzeMetrics: Sendable {
     let refused: [String: Counter]
     let deadLetters: Counter
     let damagedChunks: Counter
+    let tooLarge: Counter
     let chunks: Counter
     let results: Counter
     let retries: Counter
@@ -18,13 +19,14 @@ struct AnalyzeMetrics: Sendable {
         accepted = registry.counter("almanac_analyze_samples_total", help: "Samples taken into windows.")
         late = registry.counter("almanac_analyze_late_samples_total", help: "Samples older than a newer one of their series, counted where they belong.")
         var refused: [String: Counter] = [:]
-        for reason in ["duplicate", "conflict", "too_late", "future", "invalid_time"] {
+        for reason in ["duplicate", "conflict", "too_late", "future", "invalid_time", "series_limit"] {
             refused[reason] = registry.counter(
                 "almanac_analyze_refused_samples_total", help: "Samples not taken, by reason.", labels: [("reason", reason)])
         }
         self.refused = refused
         deadLetters = registry.counter("almanac_analyze_dead_letters_total", help: "Records that could not be read and went to the dead-letter topic.")
-        damagedChunks = registry.counter("almanac_analyze_damaged_chunks_total", help: "Stored chunks that could not be read at a start.")
+        damagedChunks = registry.counter("almanac_analyze_damaged_chunks_total", help: "Stored chunks left out at a start: damaged, or of the future.")
+        tooLarge = registry.counter("almanac_analyze_too_large_records_total", help: "Results left out because the log refuses records of their size.")
         chunks = registry.counter("almanac_analyze_chunks_total", help: "Chunks sealed.")
         results = registry.counter("almanac_analyze_records_total", help: "Records of results and chunks produced.")
         retries = registry.counter("almanac_analyze_retries_total", help: "Attempts repeated because a dependency was not available.")
@@ -46,6 +48,7 @@ struct AnalyzeMetrics: Sendable {
         refused["too_late"]?.add(outcome.tooLate)
         refused["future"]?.add(outcome.future)
         refused["invalid_time"]?.add(outcome.invalidTime)
+        refused["series_limit"]?.add(outcome.overLimit)
     }
 
     func observe(_ line: EvaluationLogLine) { seconds[line.kind.rawValue]?.observe(line.compute) }

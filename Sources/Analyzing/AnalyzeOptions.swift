@@ -14,6 +14,8 @@ package struct AnalyzeOptions: Sendable {
     /// Lengths of the windows, ascending.
     package var windows: [Milliseconds] = [3_600_000, 3 * 3_600_000, 12 * 3_600_000]
     package var quantiles = true
+    /// Series held at most: a target that makes new series all the time must not take all memory.
+    package var maxSeries = 500_000
     package var allowedLateness: Milliseconds = 600_000
     /// Timestamps further than this in the future of the wall clock are refused.
     package var futureBound: Milliseconds = 600_000
@@ -33,6 +35,9 @@ package struct AnalyzeOptions: Sendable {
     package var forecastMetrics: (@Sendable (String) -> Bool)?
 
     package init() {}
+
+    /// Rows of times further in the past are never asked for: a source whose first timestamp is absurd must not be evaluated since 1970.
+    var oldest: Milliseconds { holding + 24 * 3_600_000 }
 
     /// How long samples are held.
     var holding: Milliseconds { max(windows.last ?? 0, max(profileSpan, forecastSpan)) }

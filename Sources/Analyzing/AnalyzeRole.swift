@@ -23,9 +23,12 @@ package final class AnalyzeRole: Sendable {
     private let logger: Logger
     private let evaluationLog: @Sendable (EvaluationLogLine) -> Void
     private let status: @Sendable (String?) -> Void
+    private let isCaughtUp = Atomic<Bool>(false)
 
     /// Bytes of records taken in one poll.
     private static let pollBytes = 8 << 20
+    /// Bytes of records given to the log in one call.
+    private static let sliceBytes = 4 << 20
     private static let commitInterval: Milliseconds = 10_000
 
     package init(
@@ -69,8 +72,12 @@ package final class AnalyzeRole: Sendable {
     private func takeOver(_ state: inout AnalyzerState, _ consumer: any MessageConsumer) async throws {
         try await awaitStoredChunks()
         status("loading recent chunks")
-        let since = clock.now() - options.holding - options.chunkSpan
         let shards = Set((0..<UInt16(Shard.count)).map { Shard($0) })
+        let rows = try await retrying("the store") { try await self.store.latestWindowTimes(shards: shards) }
+        // Evaluation goes on from the newest row, however long ago that was, and looks back over the longest window.
+        let now = clock.now()
+        let resumed = min(now, rows.values.max() ?? now)
+        let since = resumed - options.allowedLateness - options.holding - 2 * options.chunkSpan
         let collected = Mutex<[ChunkResult]>([])
         try await retrying("the store") {
             collected.withLock { $0.removeAll() }
@@ -80,13 +87,13 @@ package final class AnalyzeRole: Sendable {
             defer { value = [] }
             return value
         }
-        for damage in state.restore(chunks) {
+        for problem in state.restore(chunks, now: now) {
             metrics.damagedChunks.add()
-            logger.error("a stored chunk is damaged and left out: \(damage)")
+            logger.error("a stored chunk is left out: \(problem)")
         }
         try await replay(&state, consumer)
-        let rows = try await retrying("the store") { try await self.store.latestWindowTimes(shards: shards) }
-        state.resume(latestRows: rows)
+        state.resume(latestRows: rows, now: clock.now())
+        isCaughtUp.store(true, ordering: .relaxed)
         logger.info("analysis resumes", metadata: ["series": "\(state.seriesCount)", "chunks": "\(chunks.count)", "epoch": "\(state.epoch)"])
         status(nil)
     }
@@ -96,7 +103,9 @@ package final class AnalyzeRole: Sendable {
         let end = try await retrying("the topic \(options.chunksTopic)") { try await self.log.endOffsets(topic: self.options.chunksTopic) }
         var pause: UInt64 = 20_000_000
         while true {
-            let stored = try await log.committedOffsets(topic: options.chunksTopic, group: options.storeGroup)
+            let stored = try await retrying("the offsets of \(options.storeGroup)") {
+                try await self.log.committedOffsets(topic: self.options.chunksTopic, group: self.options.storeGroup)
+            }
             let behind = end.reduce(Int64(0)) { $0 + max(0, $1.value - (stored[$1.key] ?? 0)) }
             if behind == 0 { return }
             status("the store to take \(behind) records of \(options.chunksTopic)")
@@ -107,13 +116,16 @@ package final class AnalyzeRole: Sendable {
 
     /// Reads from the committed offsets up to what was there at the start; gives no results.
     private func replay(_ state: inout AnalyzerState, _ consumer: any MessageConsumer) async throws {
-        let end = try await log.endOffsets(topic: options.samplesTopic)
-        let committed = try await log.committedOffsets(topic: options.samplesTopic, group: options.group)
+        let end = try await retrying("the topic \(options.samplesTopic)") { try await self.log.endOffsets(topic: self.options.samplesTopic) }
+        let committed = try await retrying("the offsets of \(options.group)") {
+            try await self.log.committedOffsets(topic: self.options.samplesTopic, group: self.options.group)
+        }
+        state.distrustOffsets(beyond: Dictionary(end.map { ($0.key.partition, $0.value) }, uniquingKeysWith: max))
         var position = committed
         var idle = 0
         while end.contains(where: { $0.value > (position[$0.key] ?? 0) }) {
             status("replaying \(options.samplesTopic)")
-            let batch = try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: 200)
+            let batch = try await poll(consumer, timeout: 200)
             try await ingest(batch, into: &state)
             for record in batch.records { position[TopicPartition(record.topic, record.partition)] = record.offset + 1 }
             // Retention may have removed the records up to the end of a partition: nothing more will come.
@@ -130,7 +142,7 @@ package final class AnalyzeRole: Sendable {
         var committed: [Int32: Int64] = [:]
         var isMore = false
         while !Task.isCancelled {
-            let batch = try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: isMore ? 0 : 250)
+            let batch = try await poll(consumer, timeout: isMore ? 0 : 250)
             try await ingest(batch, into: &state)
             let step = state.advance(now: clock.now())
             isMore = step.isMore
@@ -144,6 +156,10 @@ package final class AnalyzeRole: Sendable {
             }
         }
         try await commit(state, consumer, &committed)
+    }
+
+    private func poll(_ consumer: any MessageConsumer, timeout: Milliseconds) async throws -> ConsumedBatch {
+        try await retrying("the topic \(options.samplesTopic)") { try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout) }
     }
 
     private func ingest(_ batch: ConsumedBatch, into state: inout AnalyzerState) async throws {
@@ -162,7 +178,7 @@ package final class AnalyzeRole: Sendable {
         logger.warning("a record of \(record.topic) cannot be read", metadata: ["offset": "\(record.offset)", "reason": "\(reason)"])
         let letter = ProducerRecord(
             topic: record.topic + ".dlq", key: record.key, value: record.value, headers: [RecordHeader("reason", Array(reason.utf8))])
-        try await retrying("the topic \(letter.topic)") { try await self.log.produce([letter]) }
+        try await produce([letter])
     }
 
     private func emit(_ output: AnalyzerOutput) async throws {
@@ -179,11 +195,34 @@ package final class AnalyzeRole: Sendable {
             }
         }
         metrics.results.add(records.count)
-        let batch = records
-        try await retrying("the topic \(options.resultsTopic)") { try await self.log.produce(batch) }
+        try await produce(records)
         for line in output.lines {
             metrics.observe(line)
             evaluationLog(line)
+        }
+    }
+
+    /// In slices of bounded size. A record that the log refuses as too large goes alone, is left out and counted: the others must not suffer.
+    private func produce(_ records: [ProducerRecord]) async throws {
+        var at = 0
+        while at < records.count {
+            var bytes = 0
+            let from = at
+            while at < records.count, at == from || bytes + records[at].value.count <= AnalyzeRole.sliceBytes {
+                bytes += records[at].value.count
+                at += 1
+            }
+            let slice = Array(records[from..<at])
+            do {
+                try await retrying("the topic \(slice[0].topic)") { try await self.log.produce(slice) }
+            } catch let error as MessagingError where error.code == .tooLarge {
+                if slice.count > 1 {
+                    for record in slice { try await produce([record]) }
+                } else {
+                    metrics.tooLarge.add()
+                    logger.error("a record of \(slice[0].topic) is too large and left out", metadata: ["reason": "\(error)"])
+                }
+            }
         }
     }
 
@@ -192,8 +231,14 @@ package final class AnalyzeRole: Sendable {
         if needed == committed { return }
         var offsets: [TopicPartition: Offset] = [:]
         for (partition, offset) in needed { offsets[TopicPartition(options.samplesTopic, partition)] = offset }
-        try await consumer.commit(offsets)
-        committed = needed
+        do {
+            try await consumer.commit(offsets)
+            committed = needed
+        } catch let error as MessagingError where error.code != .closed {
+            // An older commit only means a longer replay; the next one comes soon.
+            metrics.retries.add()
+            logger.warning("the offsets of \(options.group) cannot be committed now: \(error)")
+        }
     }
 
     /// Repeats what a dependency refuses for now, with backoff, and says on the status what is waited for.
@@ -202,7 +247,7 @@ package final class AnalyzeRole: Sendable {
         while true {
             do {
                 let value = try await body()
-                if pause > 100_000_000 { status(nil) }
+                if pause > 100_000_000, isCaughtUp.load(ordering: .relaxed) { status(nil) }
                 return value
             } catch let error as MessagingError where error.code == .closed || error.code == .usage || error.code == .tooLarge {
                 throw error

@@ -11,6 +11,8 @@ package struct IngestOutcome: Sendable, Equatable {
     package var tooLate = 0
     package var future = 0
     package var invalidTime = 0
+    /// Samples of series for which there is no room.
+    package var overLimit = 0
 }
 
 /// Everything that one step gives to the outside.
@@ -26,7 +28,7 @@ package struct AnalyzerOutput: Sendable {
 package struct AnalyzerState: Sendable {
     package let options: AnalyzeOptions
     package let epoch: Int64
-    var table = SeriesTable()
+    var table: SeriesTable
     var clock: EventClock
     var schedules: [UInt64: SourceSchedule] = [:]
     var scratch = WindowScratch()
@@ -38,6 +40,10 @@ package struct AnalyzerState: Sendable {
     var ingestSeconds = 0.0
     /// Series with late samples whose past rows must be given again.
     var dirty: Set<Int32> = []
+    /// Chunks sealed while taking samples, to be given with the next step.
+    var sealedEarly: [(shard: Shard, chunks: [ChunkResult])] = []
+    /// The source of restored series that no source has sent yet.
+    static let orphans: UInt64 = 1
 
     package init(options: AnalyzeOptions, epoch: Int64, partitions: Int, stopwatch: @escaping @Sendable () -> Double) {
         self.options = options
@@ -45,6 +51,7 @@ package struct AnalyzerState: Sendable {
         self.partitions = max(1, partitions)
         self.stopwatch = stopwatch
         clock = EventClock(idleTimeout: options.idleTimeout)
+        table = SeriesTable(limit: options.maxSeries)
     }
 
     package var seriesCount: Int { table.count }
@@ -72,45 +79,72 @@ package struct AnalyzerState: Sendable {
                 throw DecodingFailure(offset: 0, message: "the columns do not match the section of series")
             }
             var outcome = IngestOutcome()
-            join(ids, to: record.source, now: now)
-            append(record, ids, offset: offset, now: now, &outcome)
-            clock.observe(source: record.source, watermark: min(record.watermark, now + options.futureBound), now: now)
+            // Records of one source are in order within a partition only, so a promise holds for its partition.
+            let source = record.source &+ UInt64(bitPattern: Int64(partition)) &* 0x9E37_79B9_7F4A_7C15
+            join(ids, to: source, now: now)
+            append(record, ids, source, offset: offset, now: now, &outcome)
+            clock.observe(source: source, watermark: min(record.watermark, now + options.futureBound), now: now)
             return outcome
         }
     }
 
     private mutating func append(
-        _ record: SamplesRecord, _ ids: [Int32], offset: Int64, now: Milliseconds, _ outcome: inout IngestOutcome
+        _ record: SamplesRecord, _ ids: [Int32], _ source: UInt64, offset: Int64, now: Milliseconds, _ outcome: inout IngestOutcome
     ) {
         let latest = now + options.futureBound
+        let place = Place(offset: offset, latest: latest, given: (schedules[source]?.next ?? .min / 2) - options.interval)
         if let counts = record.counts {
             var at = 0
             for (id, count) in zip(ids, counts) {
-                for i in at..<(at + count) { append(id, record.times[i], record.values[i], offset, latest, &outcome) }
+                for i in at..<(at + count) { append(id, record.times[i], record.values[i], place, &outcome) }
                 at += count
             }
         } else if let time = record.times.first {
-            for i in ids.indices { append(ids[i], time, record.values[i], offset, latest, &outcome) }
+            for i in ids.indices { append(ids[i], time, record.values[i], place, &outcome) }
         }
-        if let first = record.times.min(), schedules[record.source]?.next == nil, first > 0, first <= latest {
-            schedules[record.source]?.next = (first + options.interval - 1) / options.interval * options.interval
+        if let first = record.times.min(), schedules[source]?.next == nil, first > 0, first <= latest {
+            let next = gridTime(max(first, now - options.oldest))
+            schedules[source]?.next = next
         }
     }
 
+    /// What samples of one record have in common.
+    private struct Place {
+        var offset: Int64
+        /// Times after this are refused.
+        var latest: Milliseconds
+        /// Rows up to this time have been given.
+        var given: Milliseconds
+    }
+
+    /// The first time of the grid at or after `time`.
+    func gridTime(_ time: Milliseconds) -> Milliseconds { (time + options.interval - 1) / options.interval * options.interval }
+
     @inline(__always)
     private mutating func append(
-        _ id: Int32, _ time: Milliseconds, _ value: Double, _ offset: Int64, _ latest: Milliseconds, _ outcome: inout IngestOutcome
+        _ id: Int32, _ time: Milliseconds, _ value: Double, _ place: Place, _ outcome: inout IngestOutcome
     ) {
+        if id == SeriesTable.refused {
+            outcome.overLimit += 1
+            return
+        }
         if time <= 0 {
             outcome.invalidTime += 1
             return
         }
-        if time > latest {
+        if time > place.latest {
             outcome.future += 1
             return
         }
+        if place.offset < table[id].replayFrom {
+            outcome.duplicates += 1
+            return
+        }
         switch table[id].history.append(time: time, value: value) {
-        case .appended: outcome.accepted += 1
+        case .appended:
+            outcome.accepted += 1
+            // After a silence the rows of its time have been given without it.
+            if time <= place.given { noteLate(id, time) }
         case .late:
             outcome.accepted += 1
             outcome.late += 1
@@ -126,10 +160,11 @@ package struct AnalyzerState: Sendable {
             return
         case .farAhead:
             // The open samples are weeks older: no late one can be allowed among them any more.
-            _ = table[id].history.seal(through: time - options.allowedLateness, span: options.chunkSpan)
+            let sealed = sealSeries(id, through: time - options.allowedLateness, keepsGaps: false)
+            if !sealed.isEmpty { sealedEarly.append((table[id].key.id.shard, sealed)) }
             if table[id].history.append(time: time, value: value) == .appended { outcome.accepted += 1 }
         }
-        if time > table[id].openEnd || time <= table[id].openStart { noteChunk(id, time, offset) }
+        if time > table[id].openEnd || time <= table[id].openStart { noteChunk(id, time, place.offset) }
     }
 
     private mutating func noteLate(_ id: Int32, _ time: Milliseconds) {
@@ -148,7 +183,7 @@ package struct AnalyzerState: Sendable {
     private mutating func join(_ ids: [Int32], to source: UInt64, now: Milliseconds) {
         if schedules[source] == nil { schedules[source] = SourceSchedule() }
         var moved: [UInt64: Set<Int32>] = [:]
-        for id in ids where table[id].source != source {
+        for id in ids where id != SeriesTable.refused && table[id].source != source {
             let before = table[id].source
             if schedules[before] != nil {
                 if !clock.isSilent(before, now: now) { continue }
@@ -182,30 +217,61 @@ package struct AnalyzerState: Sendable {
 
     // MARK: Taking over
 
-    /// Takes chunks of an earlier owner, by series then start. A damaged chunk is left out and named in the returned list.
-    package mutating func restore(_ chunks: [ChunkResult]) -> [String] {
-        var damaged: [String] = []
+    /// Takes chunks of an earlier owner, by series then start. A chunk that is damaged or lies in the future is left out and named in the returned list.
+    package mutating func restore(_ chunks: [ChunkResult], now: Milliseconds) -> [String] {
+        var problems: [String] = []
         for chunk in chunks {
+            let place = "\(chunk.series.labels) from \(chunk.start) to \(chunk.end)"
+            if chunk.start > now + options.futureBound {
+                problems.append("\(place): it lies in the future; was the clock ahead?")
+                continue
+            }
             let id = table.intern(chunk.series)
             do {
                 try table[id].history.restore(start: chunk.start, end: chunk.end, data: chunk.data, scratch: &scratch)
             } catch {
                 // Its time stays sealed: replaying part of it would count some samples and not others.
                 table[id].history.markSealed(through: chunk.end)
-                damaged.append("\(chunk.series.labels) from \(chunk.start) to \(chunk.end): \(error)")
+                problems.append("\(place): \(error)")
             }
+            table[id].replayFrom = chunk.replayOffset
         }
-        return damaged
+        return problems
     }
 
-    /// After the replay: sources go on evaluating from the newest rows that an earlier owner gave, less the allowed lateness.
-    package mutating func resume(latestRows: [Fingerprint: Milliseconds]) {
-        for (source, schedule) in schedules {
-            let newest = schedule.members.compactMap { latestRows[table[$0].key.id] }.min()
-            guard let newest else { continue }
-            let from = newest - options.allowedLateness
-            let next = (from + options.interval) / options.interval * options.interval
-            schedules[source]?.next = max(next, options.interval)
+    /// Offsets beyond the end of the log are of a log that is no more: they say nothing of this one.
+    package mutating func distrustOffsets(beyond end: [Int32: Int64]) {
+        for id in 0..<Int32(table.bound) where table[id].replayFrom > end[partition(of: table[id].key.id.shard)] ?? 0 {
+            table[id].replayFrom = 0
         }
+    }
+
+    /// After the replay: sources go on evaluating from the newest rows that an earlier owner gave, less the allowed lateness. Restored series that no source
+    /// has sent follow the wall clock until one does.
+    package mutating func resume(latestRows: [Fingerprint: Milliseconds], now: Milliseconds) {
+        adoptOrphans(now: now)
+        for (source, schedule) in schedules {
+            let newest = schedule.members.compactMap { latestRows[table[$0].key.id] }.max()
+            guard let newest else { continue }
+            let next = gridTime(max(min(newest, now) - options.allowedLateness + 1, options.interval))
+            schedules[source]?.next = next
+        }
+    }
+
+    private mutating func adoptOrphans(now: Milliseconds) {
+        var orphans = SourceSchedule()
+        var newest: Milliseconds = 0
+        for id in 0..<Int32(table.bound) where table[id].source == 0 {
+            guard let last = table[id].history.lastTime else { continue }
+            table[id].source = AnalyzerState.orphans
+            orphans.members.append(id)
+            newest = max(newest, last)
+        }
+        if orphans.members.isEmpty { return }
+        orphans.isSorted = false
+        orphans.next = gridTime(newest)
+        schedules[AnalyzerState.orphans] = orphans
+        // Silent from the start, so that whoever sends them takes them.
+        clock.observe(source: AnalyzerState.orphans, watermark: newest, now: now - options.idleTimeout - 1)
     }
 }

@@ -5,6 +5,8 @@ import TimeSeries
 extension AnalyzerState {
     /// How many grid times one step evaluates at most: between steps new records are taken and results go out.
     private static let timesPerStep = 12
+    /// Rows in one step at most, but for one time of one source: what they take of memory until they are sent.
+    private static let rowsPerStep = 50_000
     /// How many rows one late sample can bring back at most: 24 hours of history and 20 minutes of the grid.
     private static let revisedRows = 512
 
@@ -12,27 +14,45 @@ extension AnalyzerState {
     package mutating func advance(now: Milliseconds) -> (output: AnalyzerOutput, isMore: Bool) {
         var output = AnalyzerOutput()
         var isMore = false
-        let fetch = ingestSeconds
-        ingestSeconds = 0
+        output.chunks = sealedEarly
+        sealedEarly = []
+        if clock.clamp(to: now + options.futureBound) { returnFromTheFuture(now: now) }
         for source in clock.sourceIDs {
             sortMembers(source)
             let watermark = clock.watermark(of: source, now: now)
             guard var schedule = schedules[source] else { continue }
             let due = schedule.due(
                 watermark: watermark, interval: options.interval, coarse: options.catchUpInterval,
-                fine: options.allowedLateness, limit: AnalyzerState.timesPerStep)
+                fine: options.allowedLateness, limit: timesPerStep(schedule.members.count))
             schedules[source]?.next = schedule.next
             for (i, t) in due.enumerated() {
                 let isLast = i == due.count - 1
-                evaluateWindows(schedule.members, at: t, fetch: fetch, &output)
+                let isPast = watermark - t >= 8 * options.interval
+                evaluateWindows(schedule.members, at: t, skipsEmpty: isPast, &output)
                 // What a series is like and what comes next are said of the present only.
-                if isLast, watermark - t < 8 * options.interval { evaluateModels(schedule.members, at: t, now: now, &output) }
+                if isLast, !isPast {
+                    evaluateModels(schedule.members, after: schedule.modelsAt ?? t - options.interval, at: t, &output)
+                    schedules[source]?.modelsAt = t
+                }
             }
-            if due.count == AnalyzerState.timesPerStep { isMore = true }
+            if !due.isEmpty, let next = schedules[source]?.next, next <= watermark { isMore = true }
         }
-        reviseLate(&output)
+        if reviseLate(&output) { isMore = true }
         seal(now: now, &output)
         return (output, isMore)
+    }
+
+    private func timesPerStep(_ members: Int) -> Int { max(1, min(AnalyzerState.timesPerStep, AnalyzerState.rowsPerStep / max(1, members))) }
+
+    /// The wall clock was ahead and has come back: what was dated ahead goes, so that what comes now is not late for ever.
+    private mutating func returnFromTheFuture(now: Milliseconds) {
+        let limit = now + options.futureBound
+        for (source, schedule) in schedules {
+            schedules[source]?.sealed = min(schedule.sealed, limit)
+            let next = schedule.next.map { min($0, gridTime(now)) }
+            schedules[source]?.next = next
+            for id in schedule.members { table[id].history.forget(after: limit) }
+        }
     }
 
     private mutating func sortMembers(_ source: UInt64) {
@@ -47,22 +67,24 @@ extension AnalyzerState {
     // MARK: Windows
 
     private mutating func evaluateWindows(
-        _ members: [Int32], at t: Milliseconds, fetch: Double, _ output: inout AnalyzerOutput
+        _ members: [Int32], at t: Milliseconds, skipsEmpty: Bool, _ output: inout AnalyzerOutput
     ) {
         var durations = DurationCollector()
-        durations.fetch = fetch
+        durations.fetch = ingestSeconds
+        ingestSeconds = 0
         var pending: [WindowsResult] = []
         var shard: Shard?
         for id in members {
             let own = table[id].key.id.shard
-            if let current = shard, current != own {
+            if let current = shard, current != own, !pending.isEmpty {
                 output.results.append((current, .windows(pending)))
                 pending = []
             }
             shard = own
             let started = stopwatch()
-            pending.append(windowsResult(id, at: t))
+            let result = windowsResult(id, at: t)
             durations.add(stopwatch() - started)
+            if !skipsEmpty || result.windows.contains(where: { $0.count > 0 }) { pending.append(result) }
         }
         if let shard, !pending.isEmpty { output.results.append((shard, .windows(pending))) }
         if !durations.isEmpty { output.lines.append(durations.line(.value, time: t)) }
@@ -87,16 +109,20 @@ extension AnalyzerState {
         return WindowsResult(series: key, time: t, revision: revision(of: key.id.shard), windows: statistics)
     }
 
-    /// Gives the rows again that late samples changed, with a higher revision.
-    private mutating func reviseLate(_ output: inout AnalyzerOutput) {
+    /// Gives the rows again that late samples changed, with a higher revision. True if some are left for the next step.
+    private mutating func reviseLate(_ output: inout AnalyzerOutput) -> Bool {
+        var total = 0
         for id in dirty.sorted() {
+            if total > AnalyzerState.rowsPerStep { return true }
+            dirty.remove(id)
             let from = table[id].dirtyFrom
             table[id].dirtyFrom = .max
             guard let next = schedules[table[id].source]?.next else { continue }
             // Within twice the allowed lateness every row is given again; before that (a sample of a series of which nothing was sealed yet, or a
             // replay) only what the history keeps.
             let fine = next - 2 * options.allowedLateness
-            var t = from
+            // A sample older than the longest window changes no row that anybody looks at any more.
+            var t = max(from, next - options.holding)
             var rows = 0
             while rows < AnalyzerState.revisedRows {
                 let step = t < fine ? options.catchUpInterval : options.interval
@@ -106,8 +132,9 @@ extension AnalyzerState {
                 t += 1
                 rows += 1
             }
+            total += rows
         }
-        dirty.removeAll()
+        return false
     }
 
     // MARK: Sealing
@@ -116,35 +143,53 @@ extension AnalyzerState {
         for source in clock.sourceIDs {
             guard let schedule = schedules[source] else { continue }
             let watermark = clock.sealingWatermark(of: source, now: now)
+            let isBySilence = watermark > clock.promise(of: source)
             guard watermark > options.allowedLateness else { continue }
             let through = watermark - options.allowedLateness
             let boundary = through - through % options.chunkSpan
-            guard boundary > schedule.sealed else { continue }
-            schedules[source]?.sealed = boundary
-            sealMembers(schedule.members, source: source, through: boundary, &output)
+            if boundary > schedule.sealed {
+                schedules[source]?.sealed = boundary
+                sealMembers(schedule.members, through: boundary, keepsGaps: isBySilence, &output)
+            }
+            // Evaluations that are still to be made need their past.
+            let behind = min(boundary, schedule.next ?? boundary)
+            let expired = behind - behind % options.chunkSpan
+            if expired > schedule.expired {
+                schedules[source]?.expired = expired
+                expireMembers(schedule.members, source: source, before: expired - options.holding - options.chunkSpan)
+            }
         }
     }
 
     private mutating func sealMembers(
-        _ members: [Int32], source: UInt64, through boundary: Milliseconds, _ output: inout AnalyzerOutput
+        _ members: [Int32], through boundary: Milliseconds, keepsGaps: Bool, _ output: inout AnalyzerOutput
     ) {
+        for id in members {
+            let results = sealSeries(id, through: boundary, keepsGaps: keepsGaps)
+            if !results.isEmpty { output.chunks.append((table[id].key.id.shard, results)) }
+        }
+    }
+
+    private mutating func expireMembers(_ members: [Int32], source: UInt64, before time: Milliseconds) {
         var gone: [Int32] = []
         for id in members {
-            let key = table[id].key
-            let shard = key.id.shard
-            let sealed = table[id].history.seal(through: boundary, span: options.chunkSpan)
-            table[id].openOffsets.drop(before: boundary)
-            let replay = table[id].openOffsets.least ?? (consumed[partition(of: shard)] ?? -1) + 1
-            let results = sealed.map {
-                ChunkResult(
-                    series: key, start: $0.start, end: $0.end, revision: revision(of: shard), count: $0.count, replayOffset: replay,
-                    moments: $0.moments, data: $0.data)
-            }
-            if !results.isEmpty { output.chunks.append((shard, results)) }
-            table[id].history.expire(before: boundary - options.holding - options.chunkSpan)
+            table[id].history.expire(before: time)
             if table[id].history.isEmpty { gone.append(id) }
         }
         forget(gone, source: source)
+    }
+
+    mutating func sealSeries(_ id: Int32, through boundary: Milliseconds, keepsGaps: Bool) -> [ChunkResult] {
+        let key = table[id].key
+        let shard = key.id.shard
+        let sealed = table[id].history.seal(through: boundary, span: options.chunkSpan, keepsGaps: keepsGaps)
+        if let last = sealed.last { table[id].openOffsets.drop(before: last.end) }
+        let replay = table[id].openOffsets.least ?? (consumed[partition(of: shard)] ?? -1) + 1
+        return sealed.map {
+            ChunkResult(
+                series: key, start: $0.start, end: $0.end, revision: revision(of: shard), count: $0.count, replayOffset: replay,
+                moments: $0.moments, data: $0.data)
+        }
     }
 
     /// A series with no sample in any window any more leaves; its history stays in the store.

@@ -11,14 +11,14 @@ struct ForecastState: Sendable {
 
 extension AnalyzerState {
     /// Profiles and forecasts that are due at `t`. Each series has its own place in the interval, by its fingerprint, so that the work is spread.
-    mutating func evaluateModels(_ members: [Int32], at t: Milliseconds, now: Milliseconds, _ output: inout AnalyzerOutput) {
+    mutating func evaluateModels(_ members: [Int32], after before: Milliseconds, at t: Milliseconds, _ output: inout AnalyzerOutput) {
         var profiles: [Shard: [ProfileResult]] = [:]
         var forecasts: [Shard: [ForecastResult]] = [:]
         var profileTimes = DurationCollector()
         var forecastTimes = DurationCollector()
         for id in members {
-            let isProfileDue = isDue(id, at: t, interval: options.profileInterval)
-            let isForecastDue = isForecast(id) && isDue(id, at: t, interval: options.forecastInterval)
+            let isProfileDue = isDue(id, after: before, at: t, interval: options.profileInterval)
+            let isForecastDue = isForecast(id) && isDue(id, after: before, at: t, interval: options.forecastInterval)
             if !isProfileDue && !isForecastDue { continue }
             let started = stopwatch()
             let series = evenSeries(id, at: t)
@@ -45,12 +45,13 @@ extension AnalyzerState {
     private func isForecast(_ id: Int32) -> Bool { options.forecastMetrics?(table[id].key.labels.name) ?? true }
 
     /// A young series is looked at more often: an answer after one minute is worth more than one after an hour.
-    private func isDue(_ id: Int32, at t: Milliseconds, interval: Milliseconds) -> Bool {
+    private func isDue(_ id: Int32, after before: Milliseconds, at t: Milliseconds, interval: Milliseconds) -> Bool {
         let age = Milliseconds(table[id].history.headCount) * options.interval
         let period = table[id].history.isYoung ? min(interval, max(options.interval, age / 2)) : interval
         let slots = max(1, period / options.interval)
         let place = Milliseconds(table[id].key.id.high % UInt64(slots))
-        return (t / options.interval) % slots == place
+        // Whether the series' place came by since the last look: evaluations need not fall on every point of the grid.
+        return (t / options.interval + slots - place) / slots > (before / options.interval + slots - place) / slots
     }
 
     private mutating func evenSeries(_ id: Int32, at t: Milliseconds) -> EvenSeries {

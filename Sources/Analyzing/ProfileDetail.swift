@@ -18,7 +18,10 @@ extension SeriesProfile {
             ],
             "seasonality": .array(
                 seasonality.map {
-                    ["periodSeconds": JSONValue($0.period * Double(step) / 1000), "strength": JSONValue($0.strength)]
+                    [
+                        "periodSeconds": JSONValue($0.period * Double(step) / 1000), "strength": JSONValue($0.strength),
+                        "component": .numbers($0.component),
+                    ]
                 }),
             "reason": JSONValue(reason),
         ]

@@ -12,7 +12,9 @@ struct AnalyzedSeries: Sendable {
     var openEnd: Milliseconds = .min
     /// Grid times from this one on must be evaluated again, because a late sample came.
     var dirtyFrom: Milliseconds = .max
-    /// The source it belongs to: the last that sent it.
+    /// Samples below this input offset are in the chunks that an earlier owner sealed.
+    var replayFrom: Int64 = 0
+    /// The source it belongs to.
     var source: UInt64 = 0
     var forecast: ForecastState?
 
@@ -30,6 +32,12 @@ struct SeriesTable: Sendable {
     private var symbols: Set<String> = []
     private var free: [Int32] = []
     private static let maximumSections = 1 << 18
+    /// Stands for a series that is not held because there are too many.
+    static let refused: Int32 = -1
+    /// Series held at most; more are refused until others have left.
+    let limit: Int
+
+    init(limit: Int = .max) { self.limit = limit }
     private static let maximumSymbols = 1 << 20
 
     var count: Int { series.count - free.count }
@@ -43,14 +51,19 @@ struct SeriesTable: Sendable {
 
     func id(_ fingerprint: Fingerprint) -> Int32? { ids[fingerprint] }
 
-    /// The ids of a section's series; decodes it when it is new.
+    /// The ids of a section's series, `refused` where there is no room; decodes it when it is new.
     mutating func section(
         hash: UInt64, bytes: @autoclosure () -> UnsafeRawBufferPointer
     ) throws(DecodingFailure) -> [Int32] {
         if let known = sections[hash] { return known }
         let keys = try SeriesSection.decode(bytes())
         if sections.count >= SeriesTable.maximumSections { sections.removeAll() }
-        let made = keys.map { intern($0) }
+        var scratch = WindowScratch()
+        let made = keys.map { key -> Int32 in
+            guard let known = ids[key.id] else { return count < limit ? intern(key) : SeriesTable.refused }
+            retype(known, key.type, &scratch)
+            return known
+        }
         sections[hash] = made
         return made
     }
@@ -69,6 +82,15 @@ struct SeriesTable: Sendable {
         }
         ids[key.id] = id
         return id
+    }
+
+    /// What a source says of a series now counts, whatever was said before.
+    private mutating func retype(_ id: Int32, _ type: MetricType, _ scratch: inout WindowScratch) {
+        let key = series[Int(id)].key
+        if type == .unknown || key.type == type { return }
+        series[Int(id)].key = SeriesKey(labels: key.labels, type: type, id: key.id)
+        series[Int(id)].history.reinterpret(asCounter: type == .counter, scratch: &scratch)
+        series[Int(id)].forecast = nil
     }
 
     /// Equal label texts share one storage.

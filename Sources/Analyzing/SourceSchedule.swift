@@ -7,8 +7,12 @@ struct SourceSchedule: Sendable {
     var isSorted = true
     /// The next time of the grid to evaluate; nil before the first record.
     var next: Milliseconds?
+    /// Where profiles and forecasts were last looked at.
+    var modelsAt: Milliseconds?
     /// Sealed up to here.
     var sealed: Milliseconds = .min
+    /// What was older than the longest window before this time has been forgotten.
+    var expired: Milliseconds = .min
 
     /// Grid times up to `watermark` that are due, oldest first. Behind by more than `fine`, only the multiples of `coarse` (which the history
     /// keeps) and the newest are given; at most `limit` at once, so that a long catch-up goes in steps. Moves on past what it gives.
@@ -17,6 +21,7 @@ struct SourceSchedule: Sendable {
     ) -> [Milliseconds] {
         guard var t = next, watermark >= t else { return [] }
         let newest = watermark - watermark % interval
+        let coarse = (coarse + interval - 1) / interval * interval
         var times: [Milliseconds] = []
         let isBehind = newest - t >= fine + 8 * interval
         while t <= newest, times.count < limit {

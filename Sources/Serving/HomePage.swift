@@ -5,20 +5,26 @@ import Records
 /// `/` and `/openapi.json`.
 struct HomePage: Sendable {
     let version: String
-    /// The page, cut where the nonce of its script and style goes.
-    private let pieces: [ArraySlice<UInt8>]
+    /// The series that the page shows before it has asked for any, as `/api/v1/series` gives them.
+    private let initial: @Sendable () async -> JSONValue
+    /// The page, cut where the first series go, each part cut where the nonce of its script and style goes.
+    private let parts: [[ArraySlice<UInt8>]]
 
     static let nonceMark = Array("@NONCE@".utf8)
+    static let dataMark = Array("@DATA@".utf8)
 
-    init(version: String) {
+    init(version: String, initial: @escaping @Sendable () async -> JSONValue) {
         self.version = version
-        pieces = HomePage.split(PackageResources.index_html, at: HomePage.nonceMark)
+        self.initial = initial
+        parts = HomePage.split(PackageResources.index_html, at: HomePage.dataMark).map {
+            HomePage.split(Array($0), at: HomePage.nonceMark)
+        }
     }
 
     /// The dashboard for a browser, JSON for everyone else.
-    func home(_ request: RoutedRequest) throws -> Response {
+    func home(_ request: RoutedRequest) async throws -> Response {
         try request.query.refuseUnknown([])
-        var response = wantsHTML(request.request.headers[values: .accept]) ? page() : .json(links)
+        var response = wantsHTML(request.request.headers[values: .accept]) ? await page() : .json(links)
         response.headers[.vary] = "Accept"
         return response
     }
@@ -28,15 +34,26 @@ struct HomePage: Sendable {
     }
 
     /// Only what carries this answer's nonce runs or styles: text that slipped into the page could do neither.
-    private func page() -> Response {
+    private func page() async -> Response {
         var generator = SystemRandomNumberGenerator()
         let nonce = String(generator.next(), radix: 16) + String(generator.next(), radix: 16)
-        let bytes = Array(pieces.joined(separator: Array(nonce.utf8)))
+        let cut = parts.map { Array($0.joined(separator: Array(nonce.utf8))) }
+        let bytes = Array(cut.joined(separator: HomePage.inScript(await initial().jsonBytes)))
         var response = Response.bytes(bytes, type: "text/html; charset=utf-8")
         response.headers[.contentSecurityPolicy] =
             "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; connect-src 'self'; img-src data:; "
             + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         return response
+    }
+
+    /// JSON that cannot end the script element it stands in: `<` as an escape, which means the same.
+    static func inScript(_ json: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(json.count)
+        for byte in json {
+            if byte == UInt8(ascii: "<") { out.append(contentsOf: "\\u003c".utf8) } else { out.append(byte) }
+        }
+        return out
     }
 
     private var links: JSONValue {

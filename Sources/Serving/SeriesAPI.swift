@@ -30,6 +30,19 @@ struct SeriesAPI: Sendable {
         return .json(body, headers: PageLink.headers(request, next: page.next))
     }
 
+    /// The first series with all that the page shows of them; none where the store cannot answer.
+    func first(_ limit: Int) async -> JSONValue {
+        var items: [JSONValue] = []
+        do {
+            let everything = try QueryParameters(nil)
+            let found = try await catalogue.page(SeriesQuery(everything), PageQuery(everything, default: limit, max: limit))
+            items = try await describe(found.series, Set(Inclusion.allCases))
+        } catch {
+            // The page asks again by itself and says what is wrong then.
+        }
+        return .object([(key: "series", value: .array(items))])
+    }
+
     /// One series, as in the list.
     func one(_ request: RoutedRequest) async throws -> Response {
         try request.query.refuseUnknown(["include"])

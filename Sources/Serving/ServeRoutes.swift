@@ -9,10 +9,10 @@ extension ServeRole {
     static func routes(
         _ catalogue: SeriesCatalogue, _ hub: EventHub, _ options: ServeOptions, _ clock: any WallClock, _ logger: Logger
     ) -> [HTTPRoute] {
-        let home = HomePage(version: options.version)
         let original = OriginalPaths(catalogue: catalogue, options: options)
         let api = SeriesAPI(catalogue: catalogue, options: options, clock: clock)
         let events = EventsHandler(hub: hub)
+        let home = HomePage(version: options.version) { await api.first(400) }
         return [
             get("/", home.home),
             get("/openapi.json", home.openAPI),

@@ -213,6 +213,7 @@ extension ConfigurationSchema {
             .value(
                 "idle_timeout", \.idleTimeout, .duration(second...day),
                 "A source that is silent for this long no longer holds back the others."),
+            .value("max_series", \.maxSeries, .integer(1...100_000_000), "Series held at most; samples of more are refused and counted."),
             .value(
                 "chunk_span", \.chunkSpan, .duration(second...(12 * hour)),
                 "Length of the sealed chunks that rest in the store. Keep it unless you know why."),

@@ -169,6 +169,8 @@ enum Decimal {
     }
 
     private static func fits(_ value: Double, _ scale: Int) -> Bool {
+        // Minus zero has no integer.
+        if value == 0 && value.sign == .minus { return false }
         let scaled = (value * powers[scale]).rounded()
         guard scaled.magnitude < limit else { return false }
         return (scaled / powers[scale]).bitPattern == value.bitPattern

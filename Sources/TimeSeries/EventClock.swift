@@ -37,6 +37,20 @@ package struct EventClock: Sendable {
         return now - known.heard > silence ? max(known.watermark, now - silence) : known.watermark
     }
 
+    /// What the source itself has promised.
+    package func promise(of source: UInt64) -> Milliseconds { sources[source]?.watermark ?? .min }
+
+    /// Takes back promises beyond `limit`, which only a clock that was ahead can have made. True if there was one.
+    package mutating func clamp(to limit: Milliseconds) -> Bool {
+        var isAhead = false
+        for (source, known) in sources where known.watermark > limit {
+            sources[source]?.watermark = limit
+            sources[source]?.heard = min(known.heard, limit)
+            isAhead = true
+        }
+        return isAhead
+    }
+
     /// Whether a source is unknown or has sent nothing for `idleTimeout`.
     package func isSilent(_ source: UInt64, now: Milliseconds) -> Bool {
         guard let known = sources[source] else { return true }

@@ -109,7 +109,8 @@ import Testing
         let curves: [(String, (Double) -> Double)] = [
             ("line", { $0 }), ("square", { $0 * $0 }), ("cube", { $0 * $0 * $0 }), ("root", { $0.squareRoot() }),
             ("hyperbola", { 1 / (1 + $0 / 100) }), ("one wave", { 1 / (1 + ($0 - 1000) * ($0 - 1000) / 1e4) }),
-            ("step", { $0 < 1000 ? 0 : 1 }), ("two steps", { $0 < 1000 ? 0 : $0 < 2000 ? 1 : 5 }), ("bump", { 1000 < $0 && $0 < 1200 ? 1 : 0 }),
+            ("step", { $0 < 1000 ? 0 : 1 }), ("two steps", { $0 < 1000 ? 0 : $0 < 2000 ? 1 : 5 }),
+            ("bump", { 1000 < $0 && $0 < 1200 ? 1 : 0 }),
         ]
         for (name, curve) in curves {
             let x = (0..<2880).map { curve(Double($0)) }
@@ -163,7 +164,8 @@ import Testing
             ("all NaN", [Double](repeating: .nan, count: 500)), ("one ulp of noise", noise.map { $0 > 0 ? 1e9 : (1e9).nextUp }),
             ("1e9 + 1e-3", noise.map { 1e9 + 1e-3 * $0 }), ("1e300", noise.map { 1e300 * $0 }), ("1e-300", noise.map { 1e-300 * $0 }),
             ("the whole range", noise.map { $0 > 0 ? top : -top }), ("one ulp once", (0..<300).map { $0 == 150 ? (0.1).nextUp : 0.1 }),
-            ("subnormal", noise.map { ($0 * 10).rounded() * Double.leastNonzeroMagnitude }), ("one spike", (0..<300).map { $0 == 200 ? 1e12 : 0 }),
+            ("subnormal", noise.map { ($0 * 10).rounded() * Double.leastNonzeroMagnitude }),
+            ("one spike", (0..<300).map { $0 == 200 ? 1e12 : 0 }),
             ("a spike on noise", noise.enumerated().map { $0 == 100 ? 1e12 : $1 }), ("two values", (0..<300).map { $0 < 299 ? 1 : 2 }),
         ]
     }()
@@ -205,7 +207,9 @@ import Testing
     }
 
     /// What is known of the real series: hourly jobs on five-minute samples and on one-minute samples.
-    @Test(arguments: [("nab_aws_5m/ec2_cpu_utilization_53ea38", 12.0), ("nab_aws_5m/cpu_utilization_asg_misconfiguration", 12), ("syn/sine240", 240)])
+    @Test(arguments: [
+        ("nab_aws_5m/ec2_cpu_utilization_53ea38", 12.0), ("nab_aws_5m/cpu_utilization_asg_misconfiguration", 12), ("syn/sine240", 240),
+    ])
     func realCycles(_ name: String, _ period: Double) {
         #expect(Self.isHit(seasonalPeriods(of: GoldenSeries.values(name)), period))
     }

@@ -132,7 +132,7 @@ import TimeSeries
             var state = Self.state(epoch: epoch)
             var chunks: [Fingerprint: [ChunkResult]] = [:]
             for chunk in parts.chunks { chunks[chunk.series.id, default: []].append(chunk) }
-            for (_, list) in chunks { #expect(state.restore(list.sorted { $0.start < $1.start }).isEmpty) }
+            for (_, list) in chunks { #expect(state.restore(list.sorted { $0.start < $1.start }, now: Self.sample(total).time).isEmpty) }
             let until = min(records.count, max(from, Int.random(in: 0...records.count, using: &random)) + 1)
             let resumed = from
             // `needed` is what the group committed: replay from there up to where the predecessor was, silently.
@@ -141,7 +141,7 @@ import TimeSeries
             }
             var latest: [Fingerprint: Int64] = [:]
             for row in parts.rows.values { latest[row.series.id] = max(latest[row.series.id] ?? 0, row.time) }
-            if resumed > 0 { state.resume(latestRows: latest) }
+            if resumed > 0 { state.resume(latestRows: latest, now: records[resumed - 1].now) }
             for i in resumed..<until {
                 _ = try state.ingest(records[i].bytes, partition: 0, offset: Int64(i), now: records[i].now)
                 var isMore = true
@@ -208,6 +208,114 @@ import TimeSeries
         let min = try #require(newest.min)
         #expect(max.expected >= min.expected && max.lower95 <= max.lower80 && max.lower80 <= max.upper80 && max.upper80 <= max.upper95)
         #expect(newest.path.count == 40 && newest.step == 15_000 && newest.horizon == 600_000)
+    }
+
+    @Test func seriesBeyondTheLimitAreRefusedAndComeInWhenThereIsRoom() throws {
+        var options = Self.options()
+        options.maxSeries = 2
+        var state = Self.state(options: options)
+        let third = SeriesSection([(LabelSet(name: "third"), .gauge), (Self.gauge, .gauge)])
+        _ = try state.ingest(Self.record(Self.start, 1, 2), partition: 0, offset: 0, now: Self.start)
+        let more = SamplesRecord.encode(source: 7, watermark: Self.start + 15_000, section: third, time: Self.start + 15_000, values: [1, 2])
+        let outcome = try state.ingest(more, partition: 0, offset: 1, now: Self.start + 15_000)
+        #expect(outcome == IngestOutcome(accepted: 1, overLimit: 1))
+        #expect(state.seriesCount == 2)
+        var isMore = true
+        while isMore { isMore = state.advance(now: Self.start + 20 * 3_600_000).isMore }
+        let later = Self.start + 20 * 3_600_000
+        let again = SamplesRecord.encode(source: 7, watermark: later, section: third, time: later, values: [1, 2])
+        #expect(try state.ingest(again, partition: 0, offset: 2, now: later).accepted == 2)
+    }
+
+    @Test func whatComesAfterASilenceCorrectsTheRowsOfTheSilence() throws {
+        var state = Self.state()
+        var run = Run()
+        for i in 0..<10 {
+            let s = Self.sample(i)
+            _ = try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i), now: s.time)
+            run.take(state.advance(now: s.time).output)
+        }
+        // Five minutes without a word: rows go on without samples; then all of it comes at once.
+        let later = Self.sample(30).time
+        run.take(state.advance(now: later).output)
+        let key = "\(Self.gauge.fingerprint) \(Self.sample(20).time)"
+        #expect(run.rows[key]?.windows[0].count == 10)
+        for i in 10..<31 {
+            let s = Self.sample(i)
+            _ = try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i), now: later)
+        }
+        run.take(state.advance(now: later).output)
+        #expect(run.rows[key]?.windows[0].count == 21)
+    }
+
+    @Test func aSourceThatWasSilentForHoursLosesNothing() throws {
+        var state = Self.state()
+        for i in 0..<10 {
+            let s = Self.sample(i)
+            _ = try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i), now: s.time)
+            _ = state.advance(now: s.time)
+        }
+        let later = Self.sample(10).time + 5 * 3_600_000
+        var isMore = true
+        while isMore { isMore = state.advance(now: later).isMore }
+        let s = Self.sample(300)
+        #expect(try state.ingest(Self.record(s.time, 1, 2), partition: 0, offset: 10, now: later).accepted == 2)
+    }
+
+    @Test func anAbsurdFirstTimestampDoesNotBringRowsSince1970() throws {
+        var state = Self.state()
+        _ = try state.ingest(Self.record(1_700_000_000, 1, 2), partition: 0, offset: 0, now: Self.start)
+        _ = try state.ingest(Self.record(Self.start, 1, 2), partition: 0, offset: 1, now: Self.start)
+        var steps = 0
+        while state.advance(now: Self.start).isMore { steps += 1 }
+        #expect(steps < 100)
+    }
+
+    @Test func aClockThatWasAheadDoesNotStopTheAnalysis() throws {
+        var state = Self.state()
+        let ahead = Self.start + 30 * 86_400_000
+        _ = try state.ingest(Self.record(ahead, 1, 2), partition: 0, offset: 0, now: ahead)
+        _ = state.advance(now: ahead)
+        _ = state.advance(now: Self.start)
+        var rows: [WindowsResult] = []
+        for i in 0..<8 {
+            let s = Self.sample(i)
+            #expect(try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i + 1), now: s.time).accepted == 2)
+            rows += Self.rows(state.advance(now: s.time).output)
+        }
+        #expect(rows.contains { $0.series.labels == Self.gauge && $0.windows[0].count > 3 })
+    }
+
+    @Test func aSlowSourceHasAllItsModelsToo() throws {
+        var options = Self.options()
+        options.forecastMetrics = nil
+        var state = Self.state(options: options)
+        let keys = (0..<12).map { LabelSet(name: "slow", [Label("i", "\($0)")]) }
+        let section = SeriesSection(keys.map { ($0, .gauge) })
+        var late: Set<Fingerprint> = []
+        for i in 0..<120 {
+            let time = Self.start + Int64(i) * 60_000
+            let record = SamplesRecord.encode(
+                source: 3, watermark: time, section: section, time: time, values: keys.indices.map { Double(i % 7 + $0) })
+            _ = try state.ingest(record, partition: 0, offset: Int64(i), now: time)
+            for (_, result) in state.advance(now: time).output.results where i > 90 {
+                if case .forecasts(let list) = result { for forecast in list { late.insert(forecast.series.id) } }
+            }
+        }
+        #expect(late.count == keys.count)
+    }
+
+    @Test func aTypeThatChangesTakesEffect() throws {
+        var state = Self.state()
+        let labels = LabelSet(name: "jobs")
+        for (i, type) in [MetricType.gauge, .gauge, .counter, .counter].enumerated() {
+            let time = Self.start + Int64(i) * 15_000
+            let record = SamplesRecord.encode(
+                source: 3, watermark: time, section: SeriesSection([(labels, type)]), time: time, values: [Double(i * 30)])
+            _ = try state.ingest(record, partition: 0, offset: Int64(i), now: time)
+        }
+        let row = try #require(Self.rows(state.advance(now: Self.start + 45_000).output).last)
+        #expect(row.series.type == .counter && row.windows[0].count == 3 && row.windows[0].avg == 2)
     }
 
     @Test func aSilentSourceGoesOnSlidingAndItsSeriesLeaveInTheEnd() throws {

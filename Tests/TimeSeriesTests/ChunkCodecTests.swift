@@ -75,6 +75,11 @@ struct SeededGenerator: RandomNumberGenerator {
         #expect(buffer.count <= ChunkCodec.maximumCount)
     }
 
+    @Test func minusZeroStaysMinusZero() throws {
+        let back = try ChunkCodec.decode(ChunkCodec.encode(times: [1, 2, 3], values: [1, -0.0, 2])).values
+        #expect(back.map(\.bitPattern) == [1, -0.0, 2].map(\.bitPattern))
+    }
+
     @Test func steadyCountersAreSmall() {
         let times = (0..<120).map { Int64(1_700_000_000_000 + $0 * 15_000) }
         #expect(ChunkCodec.encode(times: times, values: times.map { _ in 3.5 }).count <= 32)

@@ -142,6 +142,24 @@ enum Kernels {
         }
     }
 
+    /// x[i] = x[i] cut to -bound ... bound
+    static func clamp(_ x: UnsafeMutablePointer<Double>, count: Int, to bound: Double) {
+        let highs = Lanes(repeating: bound)
+        let lows = Lanes(repeating: -bound)
+        var i = 0
+        while i + 4 <= count {
+            var v = load(x + i)
+            v.replace(with: highs, where: v .> highs)
+            v.replace(with: lows, where: v .< lows)
+            store(v, x + i)
+            i += 4
+        }
+        while i < count {
+            x[i] = min(max(x[i], -bound), bound)
+            i += 1
+        }
+    }
+
     /// out[i] += weight * |a[i] - b[i]|
     static func addAbsoluteDifferences(
         _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, count: Int, weight: Double, into out: UnsafeMutablePointer<Double>

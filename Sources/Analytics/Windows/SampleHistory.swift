@@ -23,7 +23,7 @@ package enum AppendOutcome: Sendable, Equatable {
 /// per-second rate of a counter (increase since the sample before, a fall counts as a restart from zero; none across a staleness marker).
 /// Values that are not finite are kept but not analysed.
 package struct SampleHistory: Sendable {
-    package let isCounter: Bool
+    package internal(set) var isCounter: Bool
     /// Everything at or before this time is sealed; later offers of such samples are refused.
     package internal(set) var sealedThrough: Milliseconds = .min
     var sealed: [SealedChunk] = []

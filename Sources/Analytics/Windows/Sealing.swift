@@ -20,8 +20,9 @@ extension SampleHistory {
         return time - (rest < 0 ? rest + span : rest)
     }
 
-    /// Seals every chunk that ends at or before `time`. Ranges without a sample give no chunk. O(samples sealed).
-    package mutating func seal(through time: Milliseconds, span: Milliseconds) -> [SealedOutput] {
+    /// Seals every chunk that ends at or before `time`. Ranges without a sample give no chunk; with `keepsGaps` they also stay open to what comes
+    /// later. O(samples sealed).
+    package mutating func seal(through time: Milliseconds, span: Milliseconds, keepsGaps: Bool = false) -> [SealedOutput] {
         let boundary = SampleHistory.boundary(before: time, span: span)
         guard boundary > sealedThrough else { return [] }
         var outputs: [SealedOutput] = []
@@ -33,7 +34,7 @@ extension SampleHistory {
             outputs.append(sealHead(from..<to, start: start, end: start + span))
             from = to
         }
-        sealedThrough = boundary
+        if !keepsGaps { sealedThrough = boundary } else if let last = outputs.last { sealedThrough = last.end }
         if from > 0 { dropHead(from) }
         return outputs
     }
@@ -75,9 +76,9 @@ extension SampleHistory {
         carryTime = headTime(count - 1)
         carryValue = headValues[count - 1]
         let base = headTimes.count > count ? headTime(count) : headBase
-        let shift = Int32(base - headBase)
+        let shift = base - headBase
         // New arrays, so that the capacity of a long head (after a backfill) is given back.
-        headTimes = headTimes[count...].map { $0 - shift }
+        headTimes = headTimes[count...].map { Int32(clamping: Int64($0) - shift) }
         headValues = Array(headValues[count...])
         headBase = base
         unfold()
@@ -117,6 +118,36 @@ extension SampleHistory {
         data = Array(data[bytes...])
         sealed = Array(sealed[count...])
         for i in sealed.indices { sealed[i].byteOffset -= UInt32(bytes) }
+    }
+
+    /// Forgets what lies after `time`: the clock was ahead when it came, and what really comes now must find room.
+    package mutating func forget(after time: Milliseconds) {
+        let kept = sealed.prefix { $0.end <= time }.count
+        if kept < sealed.count {
+            data.removeSubrange(Int(sealed[kept].byteOffset)...)
+            sealed.removeSubrange(kept...)
+            carryTime = .min
+            carryValue = .nan
+        }
+        let open = headTimes.prefix { headBase + Milliseconds($0) <= time }.count
+        headTimes.removeSubrange(open...)
+        headValues.removeSubrange(open...)
+        unfold()
+        if sealedThrough > time { sealedThrough = sealed.last?.end ?? .min }
+    }
+
+    /// Takes the series for a counter, or for none, from now on; what is held is analysed anew. A chunk that was sealed as a gauge has no rate for its
+    /// first sample. O(samples).
+    package mutating func reinterpret(asCounter isCounter: Bool, scratch: inout WindowScratch) {
+        if isCounter == self.isCounter { return }
+        self.isCounter = isCounter
+        unfold()
+        for index in sealed.indices {
+            decode(index, &scratch)
+            let moments = scratch.analysed.withUnsafeBufferPointer { Moments(of: $0) }
+            let old = sealed[index]
+            sealed[index] = SealedChunk(start: old.start, end: old.end, byteOffset: Int(old.byteOffset), moments: moments)
+        }
     }
 
     func bytes(of index: Int) -> Range<Int> {

@@ -91,7 +91,7 @@ extension SampleHistory {
         return moments
     }
 
-    private func decode(_ index: Int, _ scratch: inout WindowScratch) {
+    func decode(_ index: Int, _ scratch: inout WindowScratch) {
         let range = bytes(of: index)
         data.withUnsafeBytes { raw in
             // The bytes were made or verified by this process; an error cannot come, and would leave an empty chunk.

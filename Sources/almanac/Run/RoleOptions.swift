@@ -63,6 +63,7 @@ extension Configuration {
         options.allowedLateness = analyze.allowedLateness
         options.idleTimeout = analyze.idleTimeout
         options.chunkSpan = analyze.chunkSpan
+        options.maxSeries = analyze.maxSeries
         options.catchUpInterval = max(store.historyInterval, analyze.interval)
         options.profileInterval = analyze.profile.interval
         options.profileSpan = analyze.profile.span
