@@ -15,7 +15,7 @@ package struct AnalyzeOptions: Sendable {
     package var windows: [Milliseconds] = [3_600_000, 3 * 3_600_000, 12 * 3_600_000]
     package var quantiles = true
     /// Series held at most: a target that makes new series all the time must not take all memory.
-    package var maxSeries = 500_000
+    package var maxSeries = 300_000
     package var allowedLateness: Milliseconds = 600_000
     /// Timestamps further than this in the future of the wall clock are refused.
     package var futureBound: Milliseconds = 600_000

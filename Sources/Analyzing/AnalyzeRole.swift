@@ -184,6 +184,7 @@ package final class AnalyzeRole: Sendable {
     private func emit(_ output: AnalyzerOutput) async throws {
         if output.isEmpty { return }
         var records: [ProducerRecord] = []
+        var bytes = 0
         // Chunks first: a result may only be younger than the state that a successor finds.
         for (shard, chunks) in output.chunks {
             for value in ChunksRecord.encode(chunks) { records.append(ProducerRecord(topic: options.chunksTopic, key: .shard(shard), value: value)) }
@@ -191,7 +192,16 @@ package final class AnalyzeRole: Sendable {
         }
         for (shard, record) in output.results {
             for value in record.encode(shard: shard) {
+                bytes += value.count
                 records.append(ProducerRecord(topic: options.resultsTopic, key: .shard(shard), value: value))
+            }
+            // Encoded no further ahead than what goes out in one call.
+            if bytes >= AnalyzeRole.sliceBytes {
+                metrics.results.add(records.count)
+                try await produce(records)
+                records.removeAll(keepingCapacity: true)
+                bytes = 0
+                try Task.checkCancellation()
             }
         }
         metrics.results.add(records.count)

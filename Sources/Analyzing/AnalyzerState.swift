@@ -253,8 +253,11 @@ package struct AnalyzerState: Sendable {
         for (source, schedule) in schedules {
             let newest = schedule.members.compactMap { latestRows[table[$0].key.id] }.max()
             guard let newest else { continue }
-            let next = gridTime(max(min(newest, now) - options.allowedLateness + 1, options.interval))
+            let resumed = min(newest, now)
+            let next = gridTime(max(resumed - options.allowedLateness + 1, options.interval))
+            let fineFrom = gridTime(resumed)
             schedules[source]?.next = next
+            schedules[source]?.fineFrom = fineFrom
         }
     }
 

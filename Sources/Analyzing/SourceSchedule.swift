@@ -7,6 +7,8 @@ struct SourceSchedule: Sendable {
     var isSorted = true
     /// The next time of the grid to evaluate; nil before the first record.
     var next: Milliseconds?
+    /// Before this time rows are given again after a start: only those that the history keeps.
+    var fineFrom: Milliseconds = .min
     /// Where profiles and forecasts were last looked at.
     var modelsAt: Milliseconds?
     /// Sealed up to here.
@@ -25,9 +27,15 @@ struct SourceSchedule: Sendable {
         var times: [Milliseconds] = []
         let isBehind = newest - t >= fine + 8 * interval
         while t <= newest, times.count < limit {
-            if !isBehind || t % coarse == 0 || t == newest { times.append(t) }
+            let isAgain = t < fineFrom
+            if t % coarse == 0 || t == newest || !(isBehind || isAgain) { times.append(t) }
             // Behind, go straight from one coarse time to the next.
-            t = isBehind ? min(t - t % coarse + coarse, t == newest ? newest + interval : newest) : t + interval
+            let nextCoarse = t - t % coarse + coarse
+            if isBehind {
+                t = min(nextCoarse, t == newest ? newest + interval : newest)
+            } else {
+                t = isAgain ? min(nextCoarse, fineFrom) : t + interval
+            }
         }
         next = t
         return times

@@ -63,7 +63,9 @@ package struct HTTPServer: Sendable {
     }
 
     private func serverBuilder() throws(HTTPServerError) -> HTTPServerBuilder {
-        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(options.idleTimeoutSeconds)))
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [RequestHeadDeadline(.seconds(10))], idleTimeout: .seconds(options.idleTimeoutSeconds)))
         guard let tls = options.tls else { return http }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(tls.certificatePath)

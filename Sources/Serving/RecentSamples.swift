@@ -91,6 +91,10 @@ struct RecentSeries: Sendable {
 struct RecentState: Sendable {
     /// Two columns of eight bytes; half as much again for the slack of arrays.
     static let bytesPerSample = 24
+    /// A series' slot, labels and place in the dictionary, roughly.
+    static let bytesPerSeries = 500
+    /// Stands for a series that is not kept because there are too many.
+    private static let refused: Int32 = -1
     /// Decoded sections kept; each is four bytes a series.
     static let maxSectionSeries = 1 << 20
 
@@ -123,6 +127,11 @@ struct RecentState: Sendable {
         var at = 0
         for (i, slot) in section.enumerated() {
             let samples = record.counts.map { i < $0.count ? $0[i] : 0 } ?? 1
+            if slot == RecentState.refused {
+                at += samples
+                evicted += samples
+                continue
+            }
             for _ in 0..<samples {
                 guard at < record.values.count else { return true }
                 let time = record.counts == nil ? record.times[0] : record.times[at]
@@ -148,6 +157,8 @@ struct RecentState: Sendable {
 
     private mutating func slot(of key: SeriesKey) -> Int32 {
         if let known = byID[key.id] { return known }
+        // Half of the memory for the series, half for their samples.
+        if slots.count * RecentState.bytesPerSeries > maxSamples * RecentState.bytesPerSample / 2 { return RecentState.refused }
         let slot = Int32(slots.count)
         slots.append(RecentSeries(key: key))
         byID[key.id] = slot

@@ -17,7 +17,7 @@ package struct ServeOptions: Sendable {
     package var maxHistoryLimit = 100_000
     /// How far back raw samples are kept in memory.
     package var recentSpan: Milliseconds = 45 * 60_000
-    package var recentBytes = 32 << 20
+    package var recentBytes = 64 << 20
     /// For the newest windows, profiles and forecasts each.
     package var liveBytes = 32 << 20
     /// Listeners on `/api/v1/events` at one time.

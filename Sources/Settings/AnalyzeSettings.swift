@@ -6,7 +6,7 @@ package struct AnalyzeSettings: Sendable, Equatable {
     package var allowedLateness: Milliseconds = 600_000
     /// A source that is silent for this long no longer holds the others back.
     package var idleTimeout: Milliseconds = 90_000
-    package var maxSeries = 500_000
+    package var maxSeries = 300_000
     package var chunkSpan: Milliseconds = 1_800_000
     package var quantiles = true
     package var profile = ProfileSettings()

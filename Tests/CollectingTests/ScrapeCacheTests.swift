@@ -248,4 +248,12 @@ private func full(_ name: String, _ labels: String = "") -> String {
         let got = out.samples.filter { $0.key.hasPrefix("m") }
         #expect(got == wanted, "\(what)")
     }
+
+    @Test func aSeriesOfAbsurdLengthFailsThePageWithItsPlace() throws {
+        var scraper = PageScraper(ScrapeTarget(url: "http://127.0.0.1:9/metrics", job: "huge"), topic: "samples")
+        let page = "good 1\nbad{x=\"" + String(repeating: "a", count: 70_000) + "\"} 2\n"
+        let refused = #expect(throws: PageScraper.Refused.self) { try scraper.records(of: Array(page.utf8), at: 1_700_000_000_000) }
+        #expect(refused?.description.contains("line 2, column 1") == true, "\(refused?.description ?? "")")
+        #expect(throws: Never.self) { try scraper.records(of: Array("good 1\n".utf8), at: 1_700_000_015_000) }
+    }
 }

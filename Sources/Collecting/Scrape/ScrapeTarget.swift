@@ -148,7 +148,9 @@ struct HTTPAddress {
 }
 
 /// `url` without what stands before `@` in its authority.
-func redacted(_ url: String) -> String {
+func redacted(_ whole: String) -> String {
+    // A query may carry a token.
+    let url = whole.firstIndex(of: "?").map { whole[..<$0] + "?***" } ?? whole
     guard let separator = url.range(of: "://") else { return url }
     let rest = url[separator.upperBound...]
     let authority = rest.prefix { $0 != "/" && $0 != "?" }

@@ -16,6 +16,8 @@ struct TargetScraper {
     /// Size of the last good page, to make room for the next.
     private(set) var lastPageBytes = 0
     private var hasSent = false
+    /// Name and labels of one series, bytes: every result carries them again.
+    private static let maxSeriesBytes: UInt32 = 64 * 1024
 
     init(_ target: ScrapeTarget, instance: String, topic: String) {
         self.target = target
@@ -41,6 +43,12 @@ struct TargetScraper {
         } catch {
             fail()
             return "malformed page: \(error)"
+        }
+        if let row = page.seriesLength.firstIndex(where: { $0 > TargetScraper.maxSeriesBytes }) {
+            let refusal = PageRefusal.badSeries(
+                row: row, message: "a series of \(page.seriesLength[row]) bytes; at most \(TargetScraper.maxSeriesBytes) are taken")
+            fail()
+            return describe(refusal, fetched.body)
         }
         let outcome = fetched.body.withUnsafeBytes { bytes in take(bytes, at: time) }
         switch outcome {

@@ -98,11 +98,23 @@ struct CSVSeriesReader {
     private static func isHeader(_ rows: [CSVParser.Row]) -> Bool {
         guard let first = rows.first else { return false }
         let others = rows.dropFirst()
+        if hasNumbersForNames(first, others) { return true }
         return first.fields.enumerated().contains { i, field in
             guard !isData(field) else { return false }
             if others.isEmpty { return true }
             return others.contains { $0.fields.indices.contains(i) && isData($0.fields[i]) && !trimmed($0.fields[i]).isEmpty }
         }
+    }
+
+    /// Columns may be named by numbers (of sensors, say): whole ones, all different, far beyond what stands below them.
+    private static func hasNumbersForNames(_ first: CSVParser.Row, _ others: ArraySlice<CSVParser.Row>) -> Bool {
+        let names = first.fields.map { Int(trimmed($0)) }
+        guard names.count > 2, others.count > 2, Set(names).count == names.count, !names.contains(nil) else { return false }
+        let far = names.indices.count { i in
+            let below = others.compactMap { $0.fields.indices.contains(i) ? Double(trimmed($0.fields[i])) : nil }.map(abs).max() ?? .infinity
+            return Double(abs(names[i] ?? 0)) > 20 * below
+        }
+        return far * 10 > names.count * 9
     }
 
     private static func isData(_ field: String) -> Bool {
