@@ -95,14 +95,13 @@ extension SampleHistory {
             try ChunkCodec.verify(raw)
             try ChunkCodec.decode(raw, into: &scratch.chunk)
         }
-        let count = scratch.chunk.count
+        if let time = scratch.chunk.times.last, let value = scratch.chunk.values.last {
+            carryTime = time
+            carryValue = value
+        }
         scratch.analyse(isCounter: isCounter)
         let moments = scratch.analysed.withUnsafeBufferPointer { Moments(of: $0) }
         adopt(start: start, end: end, moments: moments, data: bytes)
-        if count > 0 {
-            carryTime = scratch.chunk.times[count - 1]
-            carryValue = scratch.chunk.values[count - 1]
-        }
         sealedThrough = end
     }
 

@@ -39,7 +39,11 @@ extension SampleHistory {
                 if left == chunk.start {
                     result.merge(chunk.moments)
                 } else if left < chunk.end {
-                    if !isDecoded { decode(index, &scratch) }
+                    if !isDecoded {
+                        // Of all windows that begin in this chunk the longest begins first.
+                        let longest = windows[next...].last { t - $0 >= chunk.start } ?? windows[next]
+                        decode(index, after: t - longest, &scratch)
+                    }
                     isDecoded = true
                     result.merge(scratch.moments(from: left, to: chunk.end))
                 }
@@ -91,11 +95,11 @@ extension SampleHistory {
         return moments
     }
 
-    func decode(_ index: Int, _ scratch: inout WindowScratch) {
+    func decode(_ index: Int, after: Milliseconds = .min, _ scratch: inout WindowScratch) {
         let range = bytes(of: index)
         data.withUnsafeBytes { raw in
             // The bytes were made or verified by this process; an error cannot come, and would leave an empty chunk.
-            try? ChunkCodec.decode(UnsafeRawBufferPointer(rebasing: raw[range]), into: &scratch.chunk)
+            try? ChunkCodec.decode(UnsafeRawBufferPointer(rebasing: raw[range]), into: &scratch.chunk, after: after)
         }
         scratch.analyse(isCounter: isCounter)
     }

@@ -18,6 +18,12 @@ package struct WindowScratch: Sendable {
     /// Fills `analysed` from `chunk`.
     mutating func analyse(isCounter: Bool) {
         let skip = chunk.hasCarry && chunk.count > 0 ? 1 : 0
+        if !isCounter && skip == 0 {
+            // The columns change places: nothing reads the chunk's any more.
+            swap(&analysed, &chunk.values)
+            swap(&analysedTimes, &chunk.times)
+            return
+        }
         analysed.removeAll(keepingCapacity: true)
         analysedTimes.removeAll(keepingCapacity: true)
         let count = chunk.count
@@ -27,10 +33,13 @@ package struct WindowScratch: Sendable {
             analysed.append(contentsOf: chunk.values[skip...])
             return
         }
-        if skip == 0 { analysed.append(.nan) }
-        chunk.times.withUnsafeBufferPointer { times in
-            chunk.values.withUnsafeBufferPointer { values in
-                for i in 1..<max(1, count) { analysed.append(counterRate(times[i - 1], values[i - 1], times[i], values[i])) }
+        analysed.append(contentsOf: repeatElement(.nan, count: count - skip))
+        let shift = skip
+        analysed.withUnsafeMutableBufferPointer { out in
+            chunk.times.withUnsafeBufferPointer { times in
+                chunk.values.withUnsafeBufferPointer { values in
+                    for i in 1..<max(1, count) { out[i - shift] = counterRate(times[i - 1], values[i - 1], times[i], values[i]) }
+                }
             }
         }
     }
