@@ -62,21 +62,27 @@ let package = Package(
         .target(
             name: "Collecting",
             dependencies: [
-                "TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore, nioHTTP, nioSSL,
+                "TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore,
+                nioHTTP, nioSSL,
                 nioCompression, logging,
             ]),
-        .target(name: "Analyzing", dependencies: ["TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", logging]),
+        .target(
+            name: "Analyzing",
+            dependencies: ["TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", logging]),
         .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
         .target(
             name: "Serving",
-            dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging, lifecycle],
+            dependencies: [
+                "TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging, lifecycle,
+            ],
             resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
         .target(name: "Settings", dependencies: ["TimeSeries", yams]),
         // Floor 7
         .executableTarget(
             name: "AlmanacBench",
             dependencies: [
-                "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing", "HostMetrics", logging,
+                "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing",
+                "HostMetrics", logging,
             ]),
         .executableTarget(
             name: "almanac",
@@ -90,18 +96,37 @@ let package = Package(
         .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "TimeSeries"]),
         .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TimeSeries", "Telemetry", logging]),
-        .testTarget(name: "StorageTests", dependencies: ["Storage", "Storing", "Messaging", "Records", "TimeSeries", "Telemetry", grdb, logging]),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "Storing", "Messaging", "Records", "TimeSeries", "Telemetry", grdb, logging]),
         .testTarget(name: "CoordinationTests", dependencies: ["Coordination"]),
-        .testTarget(name: "HTTPKitTests", dependencies: ["HTTPKit", "Records", "Telemetry", nioCore, logging, .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
+        .testTarget(
+            name: "HTTPKitTests",
+            dependencies: [
+                "HTTPKit", "Records", "Telemetry", nioCore, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
+                hummingbird,
+            ]),
         .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition"]),
         .testTarget(
             name: "CollectingTests",
             dependencies: ["Collecting", "Coordination", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging]),
-        .testTarget(name: "AnalyzingTests", dependencies: ["Analyzing", "Analytics", "Records", "Messaging", "Storage", "TimeSeries", "Telemetry", "Coordination"]),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", logging, lifecycle, .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird]),
+        .testTarget(
+            name: "AnalyzingTests",
+            dependencies: ["Analyzing", "Analytics", "Records", "Messaging", "Storage", "TimeSeries", "Telemetry", "Coordination"]),
+        .testTarget(
+            name: "ServingTests",
+            dependencies: [
+                "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", logging, lifecycle,
+                .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
+            ]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
-        .testTarget(name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
-        .testTarget(name: "AlmanacTests", dependencies: ["almanac", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
+        .testTarget(
+            name: "AlmanacTests",
+            dependencies: [
+                "almanac", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging", "Storage",
+                "Telemetry",
+            ]),
     ]
 )
 

@@ -19,7 +19,8 @@ func benchPage(series: Int, round: Int) -> [UInt8] {
     for s in 0..<series {
         if s % 1_000 == 0 { page += "# TYPE bench_metric_\(s / 1_000)_total \(s % 3_000 == 0 ? "counter" : "gauge")\n" }
         let value = BenchSeries.value(s, round)
-        page += "bench_metric_\(s / 1_000)_total{device=\"sd\(s % 10)\",mountpoint=\"/var/lib/volume-\(s % 1_000)\",fstype=\"ext4\"} \(value)\n"
+        page +=
+            "bench_metric_\(s / 1_000)_total{device=\"sd\(s % 10)\",mountpoint=\"/var/lib/volume-\(s % 1_000)\",fstype=\"ext4\"} \(value)\n"
     }
     return Array(page.utf8)
 }
@@ -79,8 +80,11 @@ func lineBenchmark(_ report: inout Report, series: Int = 200_000, rounds: Int = 
     await log.close()
     wall.sort()
     cpu.sort()
-    print("  of a page of \(series) series: scrape \(rounded(parts.scrape)) ms, produce with fdatasync \(rounded(parts.produce)) ms, "
-        + "poll \(rounded(parts.poll)) ms, decode into windows \(rounded(parts.ingest)) ms")
-    report.add("line: page through the fsynced log to windows", Double(series) / wall[wall.count / 2] / 1e6, "M samples/s", limit: 1, isCeiling: false)
+    print(
+        "  of a page of \(series) series: scrape \(rounded(parts.scrape)) ms, produce with fdatasync \(rounded(parts.produce)) ms, "
+            + "poll \(rounded(parts.poll)) ms, decode into windows \(rounded(parts.ingest)) ms")
+    report.add(
+        "line: page through the fsynced log to windows", Double(series) / wall[wall.count / 2] / 1e6, "M samples/s", limit: 1,
+        isCeiling: false)
     report.add("line: the same by CPU time", Double(series) / cpu[cpu.count / 2] / 1e6, "M samples/s of one core")
 }

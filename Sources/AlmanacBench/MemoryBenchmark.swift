@@ -35,6 +35,8 @@ func memoryBenchmark(_ report: inout Report) throws {
         if round % 40 == 0 { _ = state.advance(now: time) }
     }
     let series = Double(state.seriesCount)
-    report.add("memory: a series with 12 h at 15 s of host metrics, samples and windows", Double(state.historyBytes) / series, "bytes", limit: 6_000)
+    report.add(
+        "memory: a series with 12 h at 15 s of host metrics, samples and windows", Double(state.historyBytes) / series, "bytes",
+        limit: 6_000)
     report.add("memory: the same, growth of the process with labels and tables", (residentBytes() - before) / series, "bytes")
 }

@@ -50,7 +50,9 @@ package final class AnalyzeRole: Sendable {
     /// Runs until the task is cancelled. A log or store that is not up is waited for.
     package func run() async throws {
         status("starting")
-        let partitions = try await retrying("the topic \(options.samplesTopic)") { try await self.log.partitionCount(topic: self.options.samplesTopic) }
+        let partitions = try await retrying("the topic \(options.samplesTopic)") {
+            try await self.log.partitionCount(topic: self.options.samplesTopic)
+        }
         let epoch = try await retrying("an epoch") { try await self.coordinator.nextEpoch(for: "analyze") }
         let consumer = try await retrying("the topic \(options.samplesTopic)") {
             try await self.log.consumer(topics: [self.options.samplesTopic], group: self.options.group)
@@ -94,7 +96,8 @@ package final class AnalyzeRole: Sendable {
         try await replay(&state, consumer)
         state.resume(latestRows: rows, now: clock.now())
         isCaughtUp.store(true, ordering: .relaxed)
-        logger.info("analysis resumes", metadata: ["series": "\(state.seriesCount)", "chunks": "\(chunks.count)", "epoch": "\(state.epoch)"])
+        logger.info(
+            "analysis resumes", metadata: ["series": "\(state.seriesCount)", "chunks": "\(chunks.count)", "epoch": "\(state.epoch)"])
         status(nil)
     }
 
@@ -116,7 +119,9 @@ package final class AnalyzeRole: Sendable {
 
     /// Reads from the committed offsets up to what was there at the start; gives no results.
     private func replay(_ state: inout AnalyzerState, _ consumer: any MessageConsumer) async throws {
-        let end = try await retrying("the topic \(options.samplesTopic)") { try await self.log.endOffsets(topic: self.options.samplesTopic) }
+        let end = try await retrying("the topic \(options.samplesTopic)") {
+            try await self.log.endOffsets(topic: self.options.samplesTopic)
+        }
         let committed = try await retrying("the offsets of \(options.group)") {
             try await self.log.committedOffsets(topic: self.options.samplesTopic, group: self.options.group)
         }
@@ -159,7 +164,9 @@ package final class AnalyzeRole: Sendable {
     }
 
     private func poll(_ consumer: any MessageConsumer, timeout: Milliseconds) async throws -> ConsumedBatch {
-        try await retrying("the topic \(options.samplesTopic)") { try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout) }
+        try await retrying("the topic \(options.samplesTopic)") {
+            try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout)
+        }
     }
 
     private func ingest(_ batch: ConsumedBatch, into state: inout AnalyzerState) async throws {
@@ -187,7 +194,9 @@ package final class AnalyzeRole: Sendable {
         var bytes = 0
         // Chunks first: a result may only be younger than the state that a successor finds.
         for (shard, chunks) in output.chunks {
-            for value in ChunksRecord.encode(chunks) { records.append(ProducerRecord(topic: options.chunksTopic, key: .shard(shard), value: value)) }
+            for value in ChunksRecord.encode(chunks) {
+                records.append(ProducerRecord(topic: options.chunksTopic, key: .shard(shard), value: value))
+            }
             metrics.chunks.add(chunks.count)
         }
         for (shard, record) in output.results {

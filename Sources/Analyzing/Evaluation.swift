@@ -42,7 +42,9 @@ extension AnalyzerState {
         return (output, isMore)
     }
 
-    private func timesPerStep(_ members: Int) -> Int { max(1, min(AnalyzerState.timesPerStep, AnalyzerState.rowsPerStep / max(1, members))) }
+    private func timesPerStep(_ members: Int) -> Int {
+        max(1, min(AnalyzerState.timesPerStep, AnalyzerState.rowsPerStep / max(1, members)))
+    }
 
     /// The wall clock was ahead and has come back: what was dated ahead goes, so that what comes now is not late for ever.
     private mutating func returnFromTheFuture(now: Milliseconds) {
@@ -94,7 +96,9 @@ extension AnalyzerState {
         var moments: [Moments] = []
         table[id].history.evaluate(at: t, windows: options.windows, scratch: &scratch, into: &moments)
         var quantiles: [WindowQuantiles?] = []
-        if options.quantiles { quantiles = table[id].history.quantiles(at: t, windows: options.windows, moments: moments, scratch: &scratch) }
+        if options.quantiles {
+            quantiles = table[id].history.quantiles(at: t, windows: options.windows, moments: moments, scratch: &scratch)
+        }
         var statistics: [WindowStatistics] = []
         statistics.reserveCapacity(moments.count)
         for (i, m) in moments.enumerated() {

@@ -95,7 +95,8 @@ extension AnalyzerState {
     private mutating func model(_ id: Int32, _ series: EvenSeries, steps: Int, at t: Milliseconds) -> Answer<Forecast> {
         let values = series.values
         if let state = table[id].forecast, state.step == series.step, state.model.horizon == steps,
-            t - state.fittedAt < options.forecastRefit, values.count < state.model.count * 5 / 4 + 2, values.count >= state.model.count * 3 / 4
+            t - state.fittedAt < options.forecastRefit, values.count < state.model.count * 5 / 4 + 2,
+            values.count >= state.model.count * 3 / 4
         {
             return state.model.forecast(from: values.span)
         }

@@ -8,7 +8,9 @@ extension SeriesProfile {
         [
             "samples": JSONValue(count), "stepMs": JSONValue(step), "interpolated": JSONValue(filled),
             "autocorrelation": autocorrelationJSON,
-            "ljungBox": ljungBox.json { ["statistic": JSONValue($0.statistic), "pValue": JSONValue($0.pValue), "lags": JSONValue($0.lags)] },
+            "ljungBox": ljungBox.json {
+                ["statistic": JSONValue($0.statistic), "pValue": JSONValue($0.pValue), "lags": JSONValue($0.lags)]
+            },
             "partialAutocorrelation": pacf.json {
                 ["values": .numbers($0.values), "bound": JSONValue($0.bound), "significantLags": .integers($0.significantLags)]
             },
@@ -49,7 +51,8 @@ extension Answer {
 extension AugmentedDickeyFuller {
     fileprivate var json: JSONValue {
         [
-            "statistic": JSONValue(statistic), "pValue": JSONValue(pValue), "lags": JSONValue(lags), "observations": JSONValue(observations),
+            "statistic": JSONValue(statistic), "pValue": JSONValue(pValue), "lags": JSONValue(lags),
+            "observations": JSONValue(observations),
             "criticalValues": [
                 "1%": JSONValue(criticalValues.onePercent), "5%": JSONValue(criticalValues.fivePercent),
                 "10%": JSONValue(criticalValues.tenPercent),

@@ -16,7 +16,9 @@ struct Almanac: AsyncParsableCommand {
               almanac check almanac.yaml       every mistake, with its line
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, ExporterCommand.self, CheckCommand.self, DescribeCommand.self, EvaluateCommand.self, VersionCommand.self])
+        subcommands: [
+            RunCommand.self, ExporterCommand.self, CheckCommand.self, DescribeCommand.self, EvaluateCommand.self, VersionCommand.self,
+        ])
 
     /// Errors of this program are one line on standard error and code 1; those of the command line are ArgumentParser's.
     static func main() async {

@@ -87,7 +87,8 @@ import TimeSeries
     }
 
     @Test(arguments: [
-        [5.0], [5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5], [1, 2, 3], [1e308, -1e308, 1e308], [0, 0], [0, .leastNonzeroMagnitude],
+        [5.0], [5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5], [1, 2, 3], [1e308, -1e308, 1e308], [0, 0],
+        [0, .leastNonzeroMagnitude],
     ])
     func oddSeriesAreDescribed(values: [Double]) throws {
         let description = try SeriesDescription.make(series(values), name: "x", step: nil, horizon: 600_000)

@@ -152,7 +152,8 @@ import TimeSeries
                 let high = Swift.min(low + 1, sorted.count - 1)
                 return sorted[low] + (sorted[high] - sorted[low]) * (rank - Double(low))
             }
-            #expect(got[w] == WindowQuantiles(p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99)), "seed \(seed) window \(window)")
+            #expect(
+                got[w] == WindowQuantiles(p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99)), "seed \(seed) window \(window)")
         }
     }
 

@@ -96,7 +96,8 @@ import TimeSeries
         let s = Self.sample(3)
         _ = try state.ingest(Self.record(s.time, 5, 6), partition: 0, offset: 0, now: s.time)
         #expect(try state.ingest(Self.record(s.time, 5, 6), partition: 0, offset: 1, now: s.time).duplicates == 2)
-        #expect(try state.ingest(Self.record(s.time, 9, 6), partition: 0, offset: 2, now: s.time) == IngestOutcome(duplicates: 1, conflicts: 1))
+        #expect(
+            try state.ingest(Self.record(s.time, 9, 6), partition: 0, offset: 2, now: s.time) == IngestOutcome(duplicates: 1, conflicts: 1))
         #expect(try state.ingest(Self.record(s.time + 700_000, 5, 6), partition: 0, offset: 3, now: s.time).future == 2)
         #expect(try state.ingest(Self.record(-5, 5, 6), partition: 0, offset: 4, now: s.time).invalidTime == 2)
         #expect(throws: DecodingFailure.self) { try state.ingest([1, 2, 3], partition: 0, offset: 5, now: s.time) }
@@ -216,7 +217,8 @@ import TimeSeries
         var state = Self.state(options: options)
         let third = SeriesSection([(LabelSet(name: "third"), .gauge), (Self.gauge, .gauge)])
         _ = try state.ingest(Self.record(Self.start, 1, 2), partition: 0, offset: 0, now: Self.start)
-        let more = SamplesRecord.encode(source: 7, watermark: Self.start + 15_000, section: third, time: Self.start + 15_000, values: [1, 2])
+        let more = SamplesRecord.encode(
+            source: 7, watermark: Self.start + 15_000, section: third, time: Self.start + 15_000, values: [1, 2])
         let outcome = try state.ingest(more, partition: 0, offset: 1, now: Self.start + 15_000)
         #expect(outcome == IngestOutcome(accepted: 1, overLimit: 1))
         #expect(state.seriesCount == 2)
@@ -280,7 +282,8 @@ import TimeSeries
         var rows: [WindowsResult] = []
         for i in 0..<8 {
             let s = Self.sample(i)
-            #expect(try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i + 1), now: s.time).accepted == 2)
+            #expect(
+                try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i + 1), now: s.time).accepted == 2)
             rows += Self.rows(state.advance(now: s.time).output)
         }
         #expect(rows.contains { $0.series.labels == Self.gauge && $0.windows[0].count > 3 })

@@ -28,7 +28,9 @@ import TimeSeries
             for record in try await tail.poll(maxBytes: 1 << 20, timeout: 1_000).records {
                 next = record.offset + 1
                 let decoded = try record.value.withUnsafeBytes { try SamplesRecord(decoding: $0) }
-                let keys = try record.value.withUnsafeBytes { try SeriesSection.decode(UnsafeRawBufferPointer(rebasing: $0[decoded.sectionRange])) }
+                let keys = try record.value.withUnsafeBytes {
+                    try SeriesSection.decode(UnsafeRawBufferPointer(rebasing: $0[decoded.sectionRange]))
+                }
                 var at = 0
                 for (i, key) in keys.enumerated() {
                     for _ in 0..<(decoded.counts?[i] ?? 1) {
@@ -93,7 +95,9 @@ import TimeSeries
             _ = server.end(SIGKILL)
         }
         let last = try Server(Program.path, ["run", "--config", folder.path + "/almanac.yaml"], output: folder.path + "/out.log")
-        try await eventually("ready at the end: \(last.printed.suffix(2_000))") { await get("http://127.0.0.1:\(port)/-/ready").code == 200 }
+        try await eventually("ready at the end: \(last.printed.suffix(2_000))") {
+            await get("http://127.0.0.1:\(port)/-/ready").code == 200
+        }
         let before = pages.load(ordering: .relaxed)
         try await eventually("more pages") { pages.load(ordering: .relaxed) > before + 10 }
         #expect(last.end(SIGTERM) == 0, "\(last.printed.suffix(2_000))")
@@ -131,7 +135,8 @@ import TimeSeries
             sealed += chunks.count
             for chunk in chunks {
                 let inside = samples.filter { $0.time > chunk.start && $0.time <= chunk.end }
-                #expect(try ChunkCodec.decode(chunk.data).times == inside.map(\.time), "seed \(seed): chunk \(chunk.start) of \(key.labels)")
+                #expect(
+                    try ChunkCodec.decode(chunk.data).times == inside.map(\.time), "seed \(seed): chunk \(chunk.start) of \(key.labels)")
             }
         }
         #expect(rows > 1_000 && sealed > 10, "seed \(seed): the test must see rows and chunks: \(rows), \(sealed)")

@@ -32,7 +32,9 @@ import Testing
         let instance = try Instance("collect: {interval: 2s, host: {enabled: true, interval: 2s}}\nanalyze: {interval: 1s}\n")
         try await eventually("ready: \(instance.server.printed)") { await get(instance.url + "/-/ready").code == 200 }
         for path in Self.originalPaths {
-            try await eventually("\(path) tells of node_load1: \(instance.server.printed)") { await get(instance.url + path).text.contains("node_load1") }
+            try await eventually("\(path) tells of node_load1: \(instance.server.printed)") {
+                await get(instance.url + path).text.contains("node_load1")
+            }
         }
         #expect(await get(instance.url + "/", accept: "text/html").text.contains("<html"))
         #expect(await get(instance.url + "/", accept: "application/json").object["name"] as? String != nil)
@@ -73,14 +75,18 @@ import Testing
     @Test func aTakenPortAndAnUsedFolderAreOneClearLine() async throws {
         let instance = try Instance()
         try await eventually("ready") { await get(instance.url + "/-/ready").code == 200 }
-        let samePort = try Program.run(["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(instance.port)", "ALMANAC_DATA": instance.folder.path + "/other"])
+        let samePort = try Program.run(
+            ["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(instance.port)", "ALMANAC_DATA": instance.folder.path + "/other"])
         #expect(samePort.code == 1 && samePort.error.contains("\(instance.port)"), "\(samePort)")
         #expect(!samePort.error.contains("Fatal"))
-        let sameFolder = try Program.run(["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(freePort())", "ALMANAC_DATA": instance.folder.path + "/data"])
+        let sameFolder = try Program.run(
+            ["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(freePort())", "ALMANAC_DATA": instance.folder.path + "/data"])
         #expect(sameFolder.code == 1 && sameFolder.error.contains("in use"), "\(sameFolder)")
-        let noFolder = try Program.run(["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(freePort())", "ALMANAC_DATA": "/proc/nothing"])
+        let noFolder = try Program.run(
+            ["run"], environment: ["ALMANAC_LISTEN": "127.0.0.1:\(freePort())", "ALMANAC_DATA": "/proc/nothing"])
         #expect(noFolder.code == 1 && noFolder.error.contains("/proc/nothing"), "\(noFolder)")
-        let open = try Program.run(["run"], environment: ["ALMANAC_LISTEN": "0.0.0.0:\(freePort())", "ALMANAC_DATA": instance.folder.path + "/third"])
+        let open = try Program.run(
+            ["run"], environment: ["ALMANAC_LISTEN": "0.0.0.0:\(freePort())", "ALMANAC_DATA": instance.folder.path + "/third"])
         #expect(open.code == 1 && open.error.contains("token"), "\(open)")
     }
 

@@ -35,7 +35,8 @@ final class PageServer: Sendable {
         var buffer = [UInt8](repeating: 0, count: 8192)
         _ = read(client, &buffer, buffer.count)
         let body = Array(page.utf8)
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: \(body.count)\r\nConnection: close\r\n\r\n"
         let bytes = Array(head.utf8) + body
         var sent = 0
         while sent < bytes.count {

@@ -8,7 +8,9 @@ enum Program {
     static let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("almanac").path
 
     /// Runs to the end; gives what it printed and its exit code.
-    static func run(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) throws -> (output: String, error: String, code: Int32) {
+    static func run(_ arguments: [String], input: String? = nil, environment: [String: String] = [:]) throws -> (
+        output: String, error: String, code: Int32
+    ) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -132,7 +134,9 @@ func get(_ url: String, accept: String? = nil) async -> Answer {
     guard let address = URL(string: url) else { return Answer() }
     var request = URLRequest(url: address, timeoutInterval: 10)
     if let accept { request.setValue(accept, forHTTPHeaderField: "Accept") }
-    guard let (body, response) = try? await URLSession.shared.data(for: request), let http = response as? HTTPURLResponse else { return Answer() }
+    guard let (body, response) = try? await URLSession.shared.data(for: request), let http = response as? HTTPURLResponse else {
+        return Answer()
+    }
     return Answer(code: http.statusCode, body: body, headers: http.allHeaderFields)
 }
 

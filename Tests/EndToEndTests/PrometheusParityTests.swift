@@ -5,7 +5,8 @@ import Testing
 /// Against a real Prometheus that holds history: full windows at once, and the same values.
 @Suite(.serialized) struct PrometheusParityTests {
     static let isInstalled =
-        FileManager.default.isExecutableFile(atPath: "/usr/bin/prometheus") && FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/prometheus")
+        && FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")
 
     /// 13 hours of gauges at 15 s, each at its own phase, one with gaps, one constant, one at 1e9 with small noise.
     static func history(until end: Int64) -> String {
@@ -49,14 +50,18 @@ import Testing
         let now = Int64(Date().timeIntervalSince1970 * 1000)
         try Self.history(until: now - 30_000).write(toFile: folder.path + "/history.om", atomically: true, encoding: .utf8)
         let tool = try Server(
-            "/usr/bin/promtool", ["tsdb", "create-blocks-from", "openmetrics", folder.path + "/history.om", folder.path + "/tsdb"], output: folder.path + "/tool.log")
+            "/usr/bin/promtool", ["tsdb", "create-blocks-from", "openmetrics", folder.path + "/history.om", folder.path + "/tsdb"],
+            output: folder.path + "/tool.log")
         try await eventually("blocks are made") { !tool.isRunning }
         try "global: {}\n".write(toFile: folder.path + "/prometheus.yml", atomically: true, encoding: .utf8)
         let port = freePort()
         let base = "http://127.0.0.1:\(port)"
         let prometheus = try Server(
             "/usr/bin/prometheus",
-            ["--config.file=\(folder.path)/prometheus.yml", "--storage.tsdb.path=\(folder.path)/tsdb", "--web.listen-address=127.0.0.1:\(port)"],
+            [
+                "--config.file=\(folder.path)/prometheus.yml", "--storage.tsdb.path=\(folder.path)/tsdb",
+                "--web.listen-address=127.0.0.1:\(port)",
+            ],
             output: folder.path + "/prometheus.log")
         try await eventually("Prometheus is ready: \(prometheus.printed)") { await get(base + "/-/ready").code == 200 }
         let instance = try NewcomerTests.Instance(

@@ -68,7 +68,8 @@ import TimeSeries
         for other in others { try await other.value }
         let syncs = device.trace.dropFirst(before).filter { $0.operation == .sync }.count
         let writes = device.trace.dropFirst(before).filter { $0.operation == .write }.count
-        #expect(syncs == 2 && writes == 1, "one sync for the held record, one for the twenty that waited: \(device.trace.dropFirst(before))")
+        #expect(
+            syncs == 2 && writes == 1, "one sync for the held record, one for the twenty that waited: \(device.trace.dropFirst(before))")
         await log.close()
     }
 
@@ -205,7 +206,10 @@ final class Flag: Sendable {
         let count = Shared(0)
         device.fail { operation, path in
             guard operation == .sync, path.hasSuffix(".log"), path.contains("/topics/") else { return nil }
-            return count.withLock { $0 += 1; return $0 == 2 ? EIO : nil }
+            return count.withLock {
+                $0 += 1
+                return $0 == 2 ? EIO : nil
+            }
         }
         await #expect(throws: MessagingError.self) { try await log.produce([record("t", "lost")]) }
         try await log.produce([record("t", "a")])

@@ -73,7 +73,9 @@ import TimeSeries
             damaged[bit / 8] ^= 1 << UInt8(bit % 8)
             let file = MemoryFile(SegmentFile.header() + damaged)
             var window = SegmentWindow(file, size: try file.size(), blockBytes: 64)
-            if case .frame = try window.frame(at: Int64(SegmentFile.headerBytes), expecting: 5) { Issue.record("bit \(bit) was not noticed") }
+            if case .frame = try window.frame(at: Int64(SegmentFile.headerBytes), expecting: 5) {
+                Issue.record("bit \(bit) was not noticed")
+            }
         }
     }
 

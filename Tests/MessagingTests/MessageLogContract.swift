@@ -78,7 +78,8 @@ enum MessageLogContract {
         let sent = [
             ProducerRecord(topic: "t", key: .shard(Shard(1023)), value: []),
             ProducerRecord(
-                topic: "t", key: .text("Route-37 é"), value: [0, 255, 1], headers: [RecordHeader("reason", [1, 2, 0]), RecordHeader("", [])]),
+                topic: "t", key: .text("Route-37 é"), value: [0, 255, 1],
+                headers: [RecordHeader("reason", [1, 2, 0]), RecordHeader("", [])]),
             ProducerRecord(topic: "t", key: .text(""), value: Array(repeating: 7, count: 3000)),
         ]
         try await log.produce(sent)

@@ -109,7 +109,8 @@ func poll(
     let deadline = ContinuousClock.now + .seconds(seconds)
     while !enough(batches) {
         guard ContinuousClock.now < deadline else {
-            Issue.record("waited \(seconds) s; got \(batches.flatMap { $0.records }.count) records, assigned \(batches.flatMap { $0.assigned })")
+            Issue.record(
+                "waited \(seconds) s; got \(batches.flatMap { $0.records }.count) records, assigned \(batches.flatMap { $0.assigned })")
             return batches
         }
         batches.append(try await consumer.poll(maxBytes: 1 << 20, timeout: 200))

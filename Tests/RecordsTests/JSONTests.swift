@@ -30,7 +30,9 @@ import Testing
     }
 
     @Test func numbersThatAreNotFiniteBecomeNull() {
-        #expect(JSONValue.array([.double(.nan), .double(.infinity), .double(-0.0), .double(3), .double(0.1)]).jsonText == "[null,null,-0.0,3,0.1]")
+        #expect(
+            JSONValue.array([.double(.nan), .double(.infinity), .double(-0.0), .double(3), .double(0.1)]).jsonText
+                == "[null,null,-0.0,3,0.1]")
     }
 
     @Test func randomBytesNeverCrash() {

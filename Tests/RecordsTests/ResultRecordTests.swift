@@ -10,7 +10,8 @@ import TimeSeries
         WindowsResult(
             series: key, time: 1_700_000_000_000, revision: Revision(epoch: 3, offset: Int64(i)),
             windows: [
-                WindowStatistics(window: 3_600_000, count: 240, min: -0.1, max: 1e300, avg: 0.30000000000000004, stddev: 1, p50: 2, p95: 3, p99: 4),
+                WindowStatistics(
+                    window: 3_600_000, count: 240, min: -0.1, max: 1e300, avg: 0.30000000000000004, stddev: 1, p50: 2, p95: 3, p99: 4),
                 WindowStatistics(window: 10_800_000, count: 0),
             ])
     }
@@ -25,7 +26,8 @@ import TimeSeries
     @Test func forecastsAndProfilesComeBack() throws {
         let p = Prediction(expected: 1, lower80: 0.5, upper80: 1.5, lower95: 0.1, upper95: 1.9)
         let forecast = ForecastResult(
-            series: Self.key, time: 5, revision: Revision(rawValue: 9), horizon: 600_000, step: 15_000, max: p, min: p, avg: nil, path: [p, p],
+            series: Self.key, time: 5, revision: Revision(rawValue: 9), horizon: 600_000, step: 15_000, max: p, min: p, avg: nil,
+            path: [p, p],
             reason: "short")
         let profile = ProfileResult(
             series: Self.key, time: 5, revision: Revision(rawValue: 9), verdict: "unit-root", samples: 40,
@@ -67,7 +69,8 @@ import TimeSeries
 @Suite struct ChunksRecordTests {
     static func chunk(_ i: Int) -> ChunkResult {
         ChunkResult(
-            series: ResultRecordTests.key, start: 1_800_000 * Int64(i), end: 1_800_000 * Int64(i + 1), revision: Revision(rawValue: Int64(i)), count: 120,
+            series: ResultRecordTests.key, start: 1_800_000 * Int64(i), end: 1_800_000 * Int64(i + 1),
+            revision: Revision(rawValue: Int64(i)), count: 120,
             replayOffset: Int64(i * 7), moments: Moments(count: 120, min: -1, max: 2, mean: 0.5, m2: 3),
             data: (0..<500).map { UInt8(truncatingIfNeeded: $0 * i) })
     }

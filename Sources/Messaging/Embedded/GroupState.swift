@@ -87,7 +87,9 @@ struct GroupState: Sendable {
             }
         }
         for (partition, holder) in owner {
-            if target[partition] == holder { deadline[partition] = nil } else if deadline[partition] == nil {
+            if target[partition] == holder {
+                deadline[partition] = nil
+            } else if deadline[partition] == nil {
                 deadline[partition] = now + handover
             }
         }

@@ -60,7 +60,8 @@ final class TopicLog: Sendable {
             for entry in try device.list(path) where entry.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
                 guard try device.list(path + "/" + entry).isEmpty else {
                     throw MessagingError(
-                        .corrupt, "\(path) holds records but no file meta. Write it back with the two lines "
+                        .corrupt,
+                        "\(path) holds records but no file meta. Write it back with the two lines "
                             + "\"format 1\" and \"partitions N\", N being the number of numbered directories, or move the directory away.")
                 }
             }

@@ -11,7 +11,8 @@ struct EvaluateCommand: ParsableCommand {
         subcommands: [Profile.self, Forecast.self])
 
     struct Data: ParsableArguments {
-        @Option(help: ArgumentHelp("A folder; every CSV file below it with the header 'value' and one value a line is read.", valueName: "dir"))
+        @Option(
+            help: ArgumentHelp("A folder; every CSV file below it with the header 'value' and one value a line is read.", valueName: "dir"))
         var data: String
 
         @Option(help: ArgumentHelp("Time between two values, as 60s or 5m.", valueName: "duration"))
@@ -72,14 +73,18 @@ struct EvaluateCommand: ParsableCommand {
         func run() throws {
             let step = try input.milliseconds(input.step, "--step")
             let length = try input.milliseconds(horizon, "--horizon")
-            guard length >= step, length % step == 0 else { throw ValidationError("--horizon \(horizon): must be a multiple of --step \(input.step)") }
+            guard length >= step, length % step == 0 else {
+                throw ValidationError("--horizon \(horizon): must be a multiple of --step \(input.step)")
+            }
             guard context > 0, origins > 0 else { throw ValidationError("--context and --origins must be positive") }
             let evaluation = ForecastEvaluation(context: context, horizon: Int(length / step), origins: origins)
             var lines = [ForecastEvaluation.header]
             for file in try ValueFile.read(below: input.data) { lines += evaluation.rows(file) }
             let text = lines.joined(separator: "\n") + "\n"
             if csv == "-" { return Output.text(text) }
-            do { try text.write(toFile: csv, atomically: true, encoding: .utf8) } catch { throw Failure("\(csv) cannot be written: \(error.localizedDescription)") }
+            do { try text.write(toFile: csv, atomically: true, encoding: .utf8) } catch {
+                throw Failure("\(csv) cannot be written: \(error.localizedDescription)")
+            }
         }
     }
 }

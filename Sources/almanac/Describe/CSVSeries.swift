@@ -111,7 +111,8 @@ struct CSVSeriesReader {
         let names = first.fields.map { Int(trimmed($0)) }
         guard names.count > 2, others.count > 2, Set(names).count == names.count, !names.contains(nil) else { return false }
         let far = names.indices.count { i in
-            let below = others.compactMap { $0.fields.indices.contains(i) ? Double(trimmed($0.fields[i])) : nil }.map(abs).max() ?? .infinity
+            let below =
+                others.compactMap { $0.fields.indices.contains(i) ? Double(trimmed($0.fields[i])) : nil }.map(abs).max() ?? .infinity
             return Double(abs(names[i] ?? 0)) > 20 * below
         }
         return far * 10 > names.count * 9
