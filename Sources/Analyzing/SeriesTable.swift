@@ -49,8 +49,6 @@ struct SeriesTable: Sendable {
         _modify { yield &series[Int(id)] }
     }
 
-    func id(_ fingerprint: Fingerprint) -> Int32? { ids[fingerprint] }
-
     /// The ids of a section's series, `refused` where there is no room; decodes it when it is new.
     mutating func section(
         hash: UInt64, bytes: @autoclosure () -> UnsafeRawBufferPointer

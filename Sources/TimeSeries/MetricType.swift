@@ -12,29 +12,6 @@ package enum MetricType: UInt8, Sendable {
     }
 }
 
-/// Samples in columns: row i is (series[i], times[i], values[i]). `series` holds dense ids of the process that made the batch.
-package struct SampleBatch: Sendable {
-    package var series: [Int32] = []
-    /// Milliseconds since the epoch, UTC.
-    package var times: [Int64] = []
-    package var values: [Double] = []
-
-    package init() {}
-    package var count: Int { series.count }
-
-    package mutating func append(series id: Int32, time: Int64, value: Double) {
-        series.append(id)
-        times.append(time)
-        values.append(value)
-    }
-
-    package mutating func removeAll() {
-        series.removeAll(keepingCapacity: true)
-        times.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-    }
-}
-
 /// Prometheus' staleness marker: the NaN with this bit pattern says that a series has ended.
 package enum StaleMarker {
     package static let bits: UInt64 = 0x7ff0_0000_0000_0002
