@@ -55,6 +55,15 @@ let package = Package(
         .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, grdbSQLite, logging]),
         .target(name: "Coordination", dependencies: ["TimeSeries"]),
         .target(name: "HTTPKit", dependencies: ["Records", "Telemetry", hummingbird, hummingbirdTLS, nioCore, nioSSL, logging, lifecycle]),
+        // Floor 4: one driver each, behind its contract; the C libraries are Debian's
+        .systemLibrary(
+            name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
+        .systemLibrary(
+            name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"]), .brew(["mariadb-connector-c"])]),
+        .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"]), .brew(["zookeeper"])]),
+        .target(name: "KafkaMessaging", dependencies: ["Messaging", "TimeSeries", "Telemetry", "CRdKafka", logging]),
+        .target(name: "MySQLStorage", dependencies: ["Storage", "Records", "TimeSeries", "Telemetry", "CMariaDB", logging]),
+        .target(name: "ZooKeeperCoordination", dependencies: ["Coordination", "TimeSeries", "Telemetry", "CZooKeeper", logging]),
         // Floor 6
         .target(name: "HostMetrics", dependencies: []),
         .target(
@@ -88,15 +97,39 @@ let package = Package(
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
                 "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", arguments, logging, lifecycle,
             ]),
+        // What the tests share: servers, temporary folders, and the contract suites that each driver must pass
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "MessagingContract", dependencies: ["Messaging", "TimeSeries", "TestSupport"], path: "Tests/MessagingContract"),
+        .target(
+            name: "StorageContract", dependencies: ["Storage", "Records", "TimeSeries", "TestSupport"], path: "Tests/StorageContract"),
+        .target(
+            name: "CoordinationContract", dependencies: ["Coordination", "TimeSeries", "TestSupport"], path: "Tests/CoordinationContract"),
         .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "TimeSeries"]),
-        .testTarget(name: "MessagingTests", dependencies: ["Messaging", "TimeSeries", "Telemetry", logging]),
         .testTarget(
-            name: "StorageTests", dependencies: ["Storage", "Storing", "Messaging", "Records", "TimeSeries", "Telemetry", grdb, logging]),
-        .testTarget(name: "CoordinationTests", dependencies: ["Coordination"]),
+            name: "MessagingTests", dependencies: ["Messaging", "MessagingContract", "TestSupport", "TimeSeries", "Telemetry", logging]),
+        .testTarget(
+            name: "KafkaMessagingTests",
+            dependencies: [
+                "KafkaMessaging", "Messaging", "MessagingContract", "TestSupport", "TimeSeries", "Telemetry", "CRdKafka", logging,
+            ]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: [
+                "Storage", "StorageContract", "TestSupport", "Storing", "Messaging", "Records", "TimeSeries", "Telemetry", grdb, logging,
+            ]),
+        .testTarget(
+            name: "MySQLStorageTests",
+            dependencies: [
+                "MySQLStorage", "Storage", "StorageContract", "TestSupport", "Records", "TimeSeries", "Telemetry", logging,
+            ]),
+        .testTarget(
+            name: "ZooKeeperCoordinationTests",
+            dependencies: ["ZooKeeperCoordination", "Coordination", "CoordinationContract", "TestSupport", "TimeSeries", "Telemetry", logging]),
+        .testTarget(name: "CoordinationTests", dependencies: ["Coordination", "CoordinationContract", "TestSupport", "TimeSeries"]),
         .testTarget(
             name: "HTTPKitTests",
             dependencies: [

@@ -2,7 +2,7 @@
 # Installs what Almanac needs and this machine lacks. Debian and Ubuntu; elsewhere it says what to install.
 #
 #   scripts/install-deps.sh run     to build and run (the default)
-#   scripts/install-deps.sh test    also what the tests start: Prometheus, node exporter, a browser
+#   scripts/install-deps.sh test    also what the tests start: Prometheus, node exporter, MariaDB, ZooKeeper, Adminer, a browser
 #
 # Nothing missing: nothing is done. ALMANAC_SKIP_DEPS=1 only reports, and goes on without what is missing.
 set -euo pipefail
@@ -26,6 +26,8 @@ installed() { has dpkg-query && [[ $(dpkg-query -W -f='${Status}' "$1" 2>/dev/nu
 missing=()
 need_program() { has "$1" || missing+=("$2"); }
 need_file() { [[ -e $1 ]] || installed "$2" || missing+=("$2"); }
+# Any version of PHP.
+need_php_mysql() { compgen -G "/usr/lib/php/*/mysqli.so" >/dev/null || installed php-mysql || missing+=(php-mysql); }
 
 check_swift() {
     local hint="Almanac needs Swift $wanted_swift or newer: see https://www.swift.org/install/"
@@ -56,12 +58,21 @@ check_run() {
     need_file /usr/include/sqlite3.h libsqlite3-dev
     need_file /usr/include/zlib.h zlib1g-dev
     need_file /etc/ssl/certs/ca-certificates.crt ca-certificates
+    # The clients of Kafka, MySQL and ZooKeeper: linked always, used when the configuration says so.
+    need_file /usr/include/librdkafka/rdkafka.h librdkafka-dev
+    need_file /usr/include/mariadb/mysql.h libmariadb-dev
+    need_file /usr/include/zookeeper/zookeeper.h libzookeeper-mt-dev
 }
 
 check_test() {
     need_program prometheus prometheus
     need_program promtool prometheus
     need_program prometheus-node-exporter prometheus-node-exporter
+    need_program mariadbd mariadb-server
+    need_file /usr/share/zookeeper/bin/zkServer.sh zookeeper
+    need_file /usr/share/adminer/adminer.php adminer
+    need_program php php-cli
+    need_php_mysql
     need_program strace strace
     need_program python3 python3
     check_browser
@@ -110,7 +121,7 @@ disable_services() {
     local package
     for package in "${missing[@]}"; do
         case $package in
-            prometheus | prometheus-node-exporter)
+            prometheus | prometheus-node-exporter | mariadb-server | zookeeper | php-cli)
                 if has systemctl && [[ -d /run/systemd/system ]]; then
                     "${as_root[@]}" systemctl disable --quiet "$package" 2>/dev/null || true
                 fi

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Dispatch
 import Glibc
 import Synchronization
@@ -105,7 +107,7 @@ import TimeSeries
     }
 
     @Test(arguments: 0..<200 as Range<UInt64>) func crashLosesNothingAcknowledged(seed: UInt64) async throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let device = SimulatedDevice()
         var bench = Bench(device)
         bench.options.segmentBytes = 4096
@@ -192,7 +194,7 @@ final class Flag: Sendable {
         #expect(device.isDurable(Array("b".utf8)))
         await log.close()
         // The old segment's truncation may not have reached the disk: its unacknowledged frame must not come back.
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         let again = try await Bench(device.afterCrash(.torn, using: &generator)).open()
         #expect(try await everything(again, "t").map { text($0.value) } == ["a", "b"])
         await again.close()
@@ -243,7 +245,7 @@ final class Flag: Sendable {
         let bench = Bench(device)
         let log = try await bench.open()
         try await log.produce([record("t", "start")])
-        let generator = Shared(SeededGenerator(seed: seed))
+        let generator = Shared(SplitMix64(seed: seed))
         device.fail { operation, _ in
             guard [.write, .sync, .create, .truncate, .syncDirectory].contains(operation) else { return nil }
             return generator.withLock { Int.random(in: 0..<6, using: &$0) == 0 ? (Bool.random(using: &$0) ? EIO : ENOSPC) : nil }
@@ -261,7 +263,7 @@ final class Flag: Sendable {
         device.fail(nil)
         #expect(try await everything(log, "t").map { text($0.value) } == acknowledged, "seed \(seed)")
         await log.close()
-        var crash = SeededGenerator(seed: seed)
+        var crash = SplitMix64(seed: seed)
         let again = try await Bench(device.afterCrash(.torn, using: &crash)).open()
         let found = try await everything(again, "t").map { text($0.value) }
         #expect(Set(acknowledged).subtracting(found).isEmpty && Set(found).subtracting(tried).isEmpty, "seed \(seed)")

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Glibc
 import Logging
 import Telemetry

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Logging
 import Synchronization
 import Telemetry

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Testing
 import TimeSeries
 
@@ -23,7 +25,7 @@ import TimeSeries
         }
     }
 
-    static func randomRecord(_ generator: inout SeededGenerator) -> ProducerRecord {
+    static func randomRecord(_ generator: inout SplitMix64) -> ProducerRecord {
         func bytes(_ most: Int) -> [UInt8] {
             (0..<Int.random(in: 0...most, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
         }
@@ -35,7 +37,7 @@ import TimeSeries
     }
 
     @Test(arguments: 0..<50 as Range<UInt64>) func roundTrip(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let sent = (0..<20).map { _ in FrameTests.randomRecord(&generator) }
         var batch = FrameBatch()
         for record in sent { batch.append(record) }

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Testing
 
 @testable import Messaging
@@ -48,7 +50,7 @@ import Testing
 
     /// Joins, leaves and polls in any order: never two owners, what members were told adds up, and in the end all is divided.
     @Test(arguments: 0..<100 as Range<UInt64>) func randomMembers(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var state = GroupState(handover: .seconds(60))
         let counts = ["a": 5, "b": 1, "c": 8]
         var held: [Int: Set<TopicPartition>] = [:]

@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Logging
 import Testing
 import TimeSeries
@@ -106,7 +108,7 @@ import TimeSeries
 
     /// Random damage anywhere: no crash, no endless loop, nothing invented, and appending goes on.
     @Test(arguments: 0..<60 as Range<UInt64>) func randomDamage(seed: UInt64) async throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let device = SimulatedDevice()
         let bench = try await filled(60, segmentBytes: 4096, device)
         let paths = device.paths(".log")

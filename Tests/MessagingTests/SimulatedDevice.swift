@@ -1,21 +1,10 @@
+import TestSupport
+import MessagingContract
 import Dispatch
 import Glibc
 import Synchronization
 
 @testable import Messaging
-
-/// SplitMix64: seeded, so that a failure can be repeated.
-struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
 
 /// A disk that keeps apart what was synced. A crash loses the rest, or any part of it. Errors can be injected, a call can be held up,
 /// and the order of calls is recorded. A failed sync behaves as on Linux: the pages count as clean, yet they were never written.
@@ -112,7 +101,7 @@ final class SimulatedDevice: LogDevice {
     }
 
     /// What a process finds that starts after the power came back.
-    func afterCrash(_ kind: CrashKind, using generator: inout SeededGenerator) -> SimulatedDevice {
+    func afterCrash(_ kind: CrashKind, using generator: inout SplitMix64) -> SimulatedDevice {
         var old = state.withLock { state -> State in
             state.isDead = true
             return state
@@ -253,7 +242,7 @@ extension SimulatedDevice.Change {
         }
     }
 
-    fileprivate func applySectors(to content: inout [UInt8], using generator: inout SeededGenerator) {
+    fileprivate func applySectors(to content: inout [UInt8], using generator: inout SplitMix64) {
         guard case .write(let at, let bytes) = self else { return apply(to: &content) }
         var i = 0
         while i < bytes.count {

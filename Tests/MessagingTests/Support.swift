@@ -1,3 +1,5 @@
+import TestSupport
+import MessagingContract
 import Foundation
 import Logging
 import Synchronization
@@ -14,18 +16,6 @@ final class TestClock: WallClock {
     func now() -> Milliseconds { time.withLock { $0 } }
     func set(_ value: Milliseconds) { time.withLock { $0 = value } }
     func advance(_ by: Milliseconds) { time.withLock { $0 += by } }
-}
-
-/// A directory that goes away with the object.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "/almanac-log-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// Collects what the log writes to its logger.
@@ -81,61 +71,7 @@ struct Bench: Sendable {
     }
 }
 
-func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
-
-func record(_ topic: String, shard: Int = 0, _ value: String) -> ProducerRecord {
-    ProducerRecord(topic: topic, key: .shard(Shard(UInt16(shard))), value: Array(value.utf8))
-}
-
-/// Everything that is in the log now, by a tail from the earliest.
-func everything(_ log: any MessageLog, _ topic: String, maxBytes: Int = 1 << 20) async throws -> [ConsumerRecord] {
-    let tail = try await log.tail(topics: [topic], from: .earliest)
-    var records: [ConsumerRecord] = []
-    while true {
-        let batch = try await tail.poll(maxBytes: maxBytes, timeout: 0)
-        if batch.records.isEmpty { break }
-        records += batch.records
-    }
-    await tail.close()
-    return records
-}
-
-/// Polls until `enough`; fails after `seconds`.
-@discardableResult
-func poll(
-    _ consumer: any MessageConsumer, seconds: Int = 30, until enough: ([ConsumedBatch]) -> Bool
-) async throws -> [ConsumedBatch] {
-    var batches: [ConsumedBatch] = []
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while !enough(batches) {
-        guard ContinuousClock.now < deadline else {
-            Issue.record(
-                "waited \(seconds) s; got \(batches.flatMap { $0.records }.count) records, assigned \(batches.flatMap { $0.assigned })")
-            return batches
-        }
-        batches.append(try await consumer.poll(maxBytes: 1 << 20, timeout: 200))
-    }
-    return batches
-}
-
 struct NeverHappened: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Waits for something that another task or thread does; throws after 20 s.
-func eventually(_ what: String, _ holds: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while !holds() {
-        if ContinuousClock.now > deadline { throw NeverHappened(description: "waited 20 s for: \(what)") }
-        await Task.yield()
-    }
-}
-
-func records(_ batches: [ConsumedBatch]) -> [ConsumerRecord] { batches.flatMap { $0.records } }
-
-/// A value that several tasks of a test change.
-final class Shared<Value: Sendable>: Sendable {
-    private let value: Mutex<Value>
-    init(_ start: Value) { value = Mutex(start) }
-    func withLock<T: Sendable>(_ body: (inout Value) -> T) -> T { value.withLock { body(&$0) } }
-}

@@ -1,20 +1,8 @@
+import TestSupport
+import StorageContract
 import Foundation
 import Storage
 import Testing
-
-/// A directory of its own that goes when the test does.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("almanac-storage-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-}
 
 struct SQLiteBackend: StoreBackend {
     let directory: TemporaryDirectory

@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Foundation
 import Storage
 import Testing
@@ -54,7 +56,7 @@ import TimeSeries
 
     /// Random patterns against Foundation's engine.
     @Test(arguments: [11, 12, 13] as [UInt64]) func agreesWithFoundation(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<300 {
             let pattern = LinearRegexTests.randomPattern(depth: 3, &random)
             let reference = try NSRegularExpression(pattern: "\\A(?:\(pattern))\\z", options: [.dotMatchesLineSeparators])
@@ -68,7 +70,7 @@ import TimeSeries
         }
     }
 
-    private static func randomPattern(depth: Int, _ random: inout SeededGenerator) -> String {
+    private static func randomPattern(depth: Int, _ random: inout SplitMix64) -> String {
         if depth == 0 { return ["a", "b", "c", ".", "[ab]", "[^a]", "\\w", "\\b", "-"].randomElement(using: &random) ?? "a" }
         func inner() -> String { randomPattern(depth: depth - 1, &random) }
         switch Int.random(in: 0..<5, using: &random) {

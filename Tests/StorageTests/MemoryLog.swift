@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Messaging
 import Synchronization
 import TimeSeries

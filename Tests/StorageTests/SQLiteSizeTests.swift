@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Foundation
 import Records
 import Storage
@@ -8,7 +10,7 @@ import TimeSeries
 struct DayOfResults {
     let keys: [SeriesKey]
     private var values: [Double]
-    private var random: SeededGenerator
+    private var random: SplitMix64
 
     init(series: Int, seed: UInt64) {
         keys = (0..<series).map { i in
@@ -16,7 +18,7 @@ struct DayOfResults {
             return key("node_disk_read_time_seconds_total", labels, type: i % 3 == 0 ? .counter : .gauge)
         }
         values = Array(repeating: 100, count: series)
-        random = SeededGenerator(seed: seed)
+        random = SplitMix64(seed: seed)
     }
 
     /// Everything of one history interval of five minutes: full-precision statistics, which no format stores in less than 8 bytes.

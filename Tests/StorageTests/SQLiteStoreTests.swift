@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Foundation
 import GRDB
 import Records
@@ -51,7 +53,7 @@ private func openingError(_ path: String) throws -> StorageError {
         }
         await store.close()
         var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         for page in 2..<(bytes.count / 4096) where Int.random(in: 0..<3, using: &random) == 0 {
             for i in 0..<64 { bytes[page * 4096 + i] = UInt8.random(in: 0...255, using: &random) }
         }
@@ -167,7 +169,7 @@ private func openingError(_ path: String) throws -> StorageError {
         let path = directory.file("a.db")
         let store = try SQLiteStore(SQLiteStoreOptions(path: path))
         let keys = (0..<20).map { key("m\($0)") }
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var sizes: [Int] = []
         func size(_ file: String) throws -> Int {
             (try FileManager.default.attributesOfItem(atPath: file)[.size] as? NSNumber)?.intValue ?? 0

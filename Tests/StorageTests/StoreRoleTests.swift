@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Logging
 import Messaging
 import Records
@@ -201,7 +203,7 @@ private final class Bench: Sendable {
 
     /// A crash between write and commit: the records come again, and the content is the same.
     @Test(arguments: [21, 22, 23] as [UInt64]) func crashBetweenWriteAndCommit(_ seed: UInt64) async throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let directory = try TemporaryDirectory()
         let backend = SQLiteBackend(directory: directory)
         let keys = (0..<5).map { key("m\($0)") }
@@ -250,7 +252,7 @@ private final class Bench: Sendable {
     }
 
     @Test func backoffGrowsToItsLimit() {
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix64(seed: 5)
         var backoff = Backoff(first: 100, longest: 10_000)
         let waits = (0..<12).map { _ in backoff.next(using: &random) }
         for (wait, most) in zip(waits, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000, 10_000, 10_000] as [Milliseconds]) {

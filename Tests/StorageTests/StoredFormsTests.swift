@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import Records
 import Storage
 import Testing

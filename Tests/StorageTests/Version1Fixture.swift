@@ -1,3 +1,5 @@
+import TestSupport
+import StorageContract
 import GRDB
 import Records
 import Testing

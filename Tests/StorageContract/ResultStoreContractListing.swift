@@ -1,3 +1,4 @@
+import TestSupport
 import Records
 import Storage
 import Synchronization
@@ -5,19 +6,19 @@ import Testing
 import TimeSeries
 
 extension ResultStoreContract {
-    static let listing = [
+    package static let listing = [
         ContractCheck("matchers", store: matchers),
         ContractCheck("a bad regular expression is an error of usage", store: badRegex),
         ContractCheck("pages list every series once, in order", store: paging),
     ]
 
-    static let chunkChecks = [
+    package static let chunkChecks = [
         ContractCheck("chunks that overlap a range", store: chunkOverlap),
         ContractCheck("chunks for an owner that takes over", store: takeover),
         ContractCheck("times of the newest windows by shard", store: windowTimes),
     ]
 
-    static let lifetime = [
+    package static let lifetime = [
         ContractCheck("retention removes what is old and nothing else", store: retention),
         ContractCheck("what was written is there after opening again") { try await durability($0) },
         ContractCheck("reads during writes see whole batches", store: concurrentReads),

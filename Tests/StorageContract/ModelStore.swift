@@ -1,10 +1,11 @@
+import TestSupport
 import Records
 import Storage
 import Synchronization
 import TimeSeries
 
 /// The contract in its plainest form, in memory: what the other stores are compared with, and the store of the role's tests.
-final class ModelStore: ResultStore {
+package final class ModelStore: ResultStore {
     private struct Place: Hashable {
         var series: Fingerprint
         var time: Milliseconds = 0
@@ -25,11 +26,13 @@ final class ModelStore: ResultStore {
     private let state = Mutex(State())
     /// Thrown by writes: tests take a store away with it.
     private let failures = Mutex<[StorageError]>([])
-    let writes = Mutex<[StoreBatch]>([])
+    package let writes = Mutex<[StoreBatch]>([])
 
-    func fail(with errors: [StorageError]) { failures.withLock { $0 = errors } }
+    package init() {}
 
-    func write(_ batch: StoreBatch) async throws {
+    package func fail(with errors: [StorageError]) { failures.withLock { $0 = errors } }
+
+    package func write(_ batch: StoreBatch) async throws {
         if let failure = failures.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { throw failure }
         writes.withLock { $0.append(batch) }
         state.withLock { state in
@@ -87,7 +90,7 @@ final class ModelStore: ResultStore {
         state.series[key.id] = known
     }
 
-    func series(matching matchers: [LabelMatcher], page: PageRequest) async throws -> [StoredSeries] {
+    package func series(matching matchers: [LabelMatcher], page: PageRequest) async throws -> [StoredSeries] {
         let matcher = try SeriesMatcher(matchers)
         return state.withLock { state in
             let found = state.series.values.sorted { $0.key.id < $1.key.id }.filter { series in
@@ -97,9 +100,9 @@ final class ModelStore: ResultStore {
         }
     }
 
-    func series(_ id: Fingerprint) async throws -> StoredSeries? { state.withLock { $0.series[id] } }
+    package func series(_ id: Fingerprint) async throws -> StoredSeries? { state.withLock { $0.series[id] } }
 
-    func latestWindows(_ ids: [Fingerprint]) async throws -> [WindowsResult] {
+    package func latestWindows(_ ids: [Fingerprint]) async throws -> [WindowsResult] {
         state.withLock { state in
             ids.compactMap { id in
                 let rows = state.windowsLatest.filter { $0.key.series == id }.map(\.value)
@@ -111,11 +114,11 @@ final class ModelStore: ResultStore {
         }
     }
 
-    func latestProfiles(_ ids: [Fingerprint]) async throws -> [ProfileResult] {
+    package func latestProfiles(_ ids: [Fingerprint]) async throws -> [ProfileResult] {
         state.withLock { state in ids.compactMap { state.profiles[$0].map { current($0, state) } } }
     }
 
-    func latestForecasts(_ ids: [Fingerprint]) async throws -> [ForecastResult] {
+    package func latestForecasts(_ ids: [Fingerprint]) async throws -> [ForecastResult] {
         state.withLock { state in
             ids.flatMap { id in
                 let rows = state.forecastsLatest.filter { $0.key.series == id }.map(\.value)
@@ -125,7 +128,7 @@ final class ModelStore: ResultStore {
         }
     }
 
-    func windowsHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [WindowsResult] {
+    package func windowsHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [WindowsResult] {
         state.withLock { state in
             guard let series = state.series[id] else { return [] }
             let rows = Dictionary(
@@ -140,21 +143,21 @@ final class ModelStore: ResultStore {
         }
     }
 
-    func forecastHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [ForecastResult] {
+    package func forecastHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [ForecastResult] {
         state.withLock { state in
             let rows = state.forecasts.values.filter { $0.series.id == id && $0.time > from && $0.time <= to }
             return Array(rows.sorted { ($0.time, $0.horizon) < ($1.time, $1.horizon) }.map { current($0, state) }.suffix(max(0, limit)))
         }
     }
 
-    func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult] {
+    package func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult] {
         state.withLock { state in
             state.chunks.values.filter { $0.series.id == id && $0.end > from && $0.start < to }.sorted { $0.start < $1.start }
                 .map { current($0, state) }
         }
     }
 
-    func recentChunks(
+    package func recentChunks(
         shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkResult]) async throws -> Void
     ) async throws {
         let found = state.withLock { state in
@@ -164,14 +167,14 @@ final class ModelStore: ResultStore {
         if !found.isEmpty { try await receive(found) }
     }
 
-    func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds] {
+    package func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds] {
         state.withLock { state in
             let rows = state.windowsLatest.filter { shards.contains($0.key.series.shard) }
             return Dictionary(rows.map { ($0.key.series, $0.value.0) }, uniquingKeysWith: max)
         }
     }
 
-    func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int {
+    package func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int {
         state.withLock { state in
             let before = count(state)
             state.windows = state.windows.filter { $0.key.time > now - retention.windows }
@@ -194,8 +197,8 @@ final class ModelStore: ResultStore {
             + state.chunks.count + state.series.count
     }
 
-    func checkHealth() async throws {}
-    func close() async {}
+    package func checkHealth() async throws {}
+    package func close() async {}
 
     /// With the series as it is known now, its type included.
     private func current(_ result: ProfileResult, _ state: State) -> ProfileResult {

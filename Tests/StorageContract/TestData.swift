@@ -1,42 +1,29 @@
+import TestSupport
 import Records
 import Storage
 import Synchronization
 import TimeSeries
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-}
-
 /// Set once, seen by all.
-final class Flag: Sendable {
+package final class Flag: Sendable {
     private let state = Mutex(false)
-    var isSet: Bool { state.withLock { $0 } }
-    func set() { state.withLock { $0 = true } }
+    package init() {}
+    package var isSet: Bool { state.withLock { $0 } }
+    package func set() { state.withLock { $0 = true } }
 }
 
-let second: Milliseconds = 1000
-let minute: Milliseconds = 60 * second
-let hour: Milliseconds = 60 * minute
-let day: Milliseconds = 24 * hour
+package let second: Milliseconds = 1000
+package let minute: Milliseconds = 60 * second
+package let hour: Milliseconds = 60 * minute
+package let day: Milliseconds = 24 * hour
 /// A full hour, and a full day.
-let start: Milliseconds = 20_375 * day
+package let start: Milliseconds = 20_375 * day
 
-func key(_ name: String, _ labels: [(String, String)] = [], type: MetricType = .gauge) -> SeriesKey {
+package func key(_ name: String, _ labels: [(String, String)] = [], type: MetricType = .gauge) -> SeriesKey {
     SeriesKey(labels: LabelSet(name: name, labels.map { Label($0.0, $0.1) }), type: type)
 }
 
-func windows(
+package func windows(
     _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, value: Double = 1,
     of lengths: [Milliseconds] = [hour, 3 * hour, 12 * hour]
 ) -> WindowsResult {
@@ -49,18 +36,18 @@ func windows(
         })
 }
 
-func profile(
+package func profile(
     _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, verdict: String? = "stationary", detail: JSONValue = ["adf": 0.01]
 ) -> ProfileResult {
     ProfileResult(
         series: series, time: time, revision: Revision(rawValue: revision), verdict: verdict, samples: 2880, detail: detail)
 }
 
-func prediction(_ value: Double) -> Prediction {
+package func prediction(_ value: Double) -> Prediction {
     Prediction(expected: value, lower80: value - 1.25, upper80: value + 1.25, lower95: value - 2.5, upper95: value + 2.5)
 }
 
-func forecast(
+package func forecast(
     _ series: SeriesKey, at time: Milliseconds, revision: Int64 = 1, value: Double = 1, horizon: Milliseconds = 10 * minute, steps: Int = 3
 ) -> ForecastResult {
     ForecastResult(
@@ -68,7 +55,7 @@ func forecast(
         min: prediction(value - 1), avg: prediction(value), path: (0..<steps).map { prediction(value + Double($0) / 3) })
 }
 
-func chunk(
+package func chunk(
     _ series: SeriesKey, from first: Milliseconds, to last: Milliseconds, revision: Int64 = 1, bytes: Int = 40
 ) -> ChunkResult {
     var moments = Moments()
@@ -79,7 +66,7 @@ func chunk(
 }
 
 extension StoreBatch {
-    init(
+    package init(
         windows: [WindowsResult] = [], profiles: [ProfileResult] = [], forecasts: [ForecastResult] = [], chunks: [ChunkResult] = []
     ) {
         self.init()
@@ -91,7 +78,7 @@ extension StoreBatch {
 }
 
 /// All that the contract lets one see of some series, as text: two stores with equal text hold the same.
-func contents(of store: any ResultStore, _ ids: [Fingerprint]) async throws -> [String] {
+package func contents(of store: any ResultStore, _ ids: [Fingerprint]) async throws -> [String] {
     var lines: [String] = []
     for series in try await store.series(matching: [], page: PageRequest(limit: 100_000)) {
         lines.append("series \(series.key.id) \(series.key.labels) \(series.key.type) \(series.firstSeen) \(series.lastSeen)")

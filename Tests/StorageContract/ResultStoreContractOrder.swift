@@ -1,3 +1,4 @@
+import TestSupport
 import Records
 import Storage
 import Testing
@@ -7,7 +8,7 @@ extension ResultStoreContract {
     /// Random batches in random order with repetitions: after all of them a store holds what the model holds.
     static func anyOrder(_ backend: any StoreBackend) async throws {
         for seed in [1, 2, 3] as [UInt64] {
-            var random = SeededGenerator(seed: seed)
+            var random = SplitMix64(seed: seed)
             let keys = (0..<6).map { key("seed\(seed)_\($0)") }
             let batches = (0..<20).map { _ in randomBatch(keys, &random) }
             let model = ModelStore()
@@ -28,7 +29,7 @@ extension ResultStoreContract {
     }
 
     /// What a fact says depends on its key and revision alone, as it does in the product.
-    private static func randomBatch(_ keys: [SeriesKey], _ random: inout SeededGenerator) -> StoreBatch {
+    private static func randomBatch(_ keys: [SeriesKey], _ random: inout SplitMix64) -> StoreBatch {
         var batch = StoreBatch()
         for _ in 0..<Int.random(in: 1...12, using: &random) {
             let known = keys[Int.random(in: 0..<keys.count, using: &random)]

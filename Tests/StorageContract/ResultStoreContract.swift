@@ -1,3 +1,4 @@
+import TestSupport
 import Records
 import Storage
 import Synchronization
@@ -5,14 +6,14 @@ import Testing
 import TimeSeries
 
 /// A place where one store's data rests: opened, closed and opened again by the checks. The history policy is the default one.
-protocol StoreBackend: Sendable {
+package protocol StoreBackend: Sendable {
     func open() async throws -> any ResultStore
 }
 
 /// One thing that every store must do.
-struct ContractCheck: Sendable, CustomTestStringConvertible {
-    let name: String
-    let run: @Sendable (any StoreBackend) async throws -> Void
+package struct ContractCheck: Sendable, CustomTestStringConvertible {
+    package let name: String
+    package let run: @Sendable (any StoreBackend) async throws -> Void
 
     init(_ name: String, _ run: @escaping @Sendable (any StoreBackend) async throws -> Void) {
         self.name = name
@@ -31,15 +32,15 @@ struct ContractCheck: Sendable, CustomTestStringConvertible {
         }
     }
 
-    var testDescription: String { name }
+    package var testDescription: String { name }
 }
 
 /// The contract of `ResultStore`. A store's tests run every check on a backend of its own:
 /// `@Test(arguments: ResultStoreContract.checks) func contract(_ check: ContractCheck)`.
-enum ResultStoreContract {
-    static let checks: [ContractCheck] = writing + reading + listing + chunkChecks + lifetime
+package enum ResultStoreContract {
+    package static let checks: [ContractCheck] = writing + reading + listing + chunkChecks + lifetime
 
-    static let writing = [
+    package static let writing = [
         ContractCheck("an empty batch changes nothing", store: emptyBatch),
         ContractCheck("what was written is read back exactly", store: readsBack),
         ContractCheck("a higher revision replaces, an equal or lower one does not", store: revisions),
@@ -50,7 +51,7 @@ enum ResultStoreContract {
         ContractCheck("a series has the type of its newest result", store: typeChange),
     ]
 
-    static let reading = [
+    package static let reading = [
         ContractCheck("unknown series have nothing", store: unknownSeries),
         ContractCheck("the history keeps one row per interval", store: historyInterval),
         ContractCheck("the history keeps range and limit, the newest win", store: historyLimits),

@@ -1,24 +1,23 @@
+import Messaging
 import Synchronization
 import Testing
 import TimeSeries
 
-@testable import Messaging
-
 /// A place where one log lives; `open` can be called again after `close` of the log before and finds what was there.
-protocol LogHarness: Sendable {
+package protocol LogHarness: Sendable {
     /// `topics`: number of partitions of each.
     func open(topics: [String: Int]) async throws -> any MessageLog
 }
 
 /// What every implementation of `MessageLog` has to do. Nothing here knows which one it is.
-enum MessageLogContract {
-    struct Case: Sendable, CustomTestStringConvertible {
-        var name: String
-        var run: @Sendable (any LogHarness) async throws -> Void
-        var testDescription: String { name }
+package enum MessageLogContract {
+    package struct Case: Sendable, CustomTestStringConvertible {
+        package var name: String
+        package var run: @Sendable (any LogHarness) async throws -> Void
+        package var testDescription: String { name }
     }
 
-    static let cases: [Case] = [
+    package static let cases: [Case] = [
         Case(name: "order per key", run: orderPerKey),
         Case(name: "what was acknowledged is there after reopening", run: durableBeforeReturn),
         Case(name: "keys, headers and values come back as they went in", run: contentIsKept),
