@@ -10,6 +10,10 @@ package struct Configuration: Sendable, Equatable {
     package var server = ServerSettings()
     package var topics = TopicSettings()
     package var log = LogSettings()
+    package var messaging = MessagingSettings()
+    package var coordination = CoordinationSettings()
+    /// What this process is called among the others; nil for the machine's name.
+    package var instance: String?
     package var store = StoreSettings()
     package var collect = CollectSettings()
     package var analyze = AnalyzeSettings()
@@ -81,6 +85,8 @@ package struct LogSettings: Sendable, Equatable {
 }
 
 package struct StoreSettings: Sendable, Equatable {
+    package var kind = StoreKind.sqlite
+    package var mysql = MySQLSettings()
     /// The history keeps one row of a series per this.
     package var historyInterval: Milliseconds = 300_000
     package var retention = StoreRetentionSettings()

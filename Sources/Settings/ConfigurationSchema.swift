@@ -16,7 +16,11 @@ enum ConfigurationSchema {
             .value("log_level", \.logLevel, .choice, "The least important messages that are logged."),
             .section("server", \.server, server, "Who may ask, and how."),
             .section("topics", \.topics, topics, "Names of the topics."),
-            .section("log", \.log, log, "The embedded log that carries the topics."),
+            .optional(
+                "instance", \.instance, .text, "What this process is called among the others. Default: the machine's name and the port."),
+            .section("messaging", \.messaging, messaging, "What carries the topics."),
+            .section("log", \.log, log, "The embedded log."),
+            .section("coordination", \.coordination, coordination, "How several processes divide the work."),
             .section("store", \.store, store, "The database of results."),
             .section("collect", \.collect, collect, "Where samples come from."),
             .section("analyze", \.analyze, analyze, "What is computed from them."),
@@ -93,6 +97,8 @@ extension ConfigurationSchema {
         ], check: ConfigurationChecks.log)
 
     private static let store = Section<StoreSettings>([
+        .value("kind", \.kind, .choice, "`sqlite`: a file in the data directory. `mysql`: a MySQL or MariaDB server."),
+        .section("mysql", \.mysql, mysql, "The MySQL or MariaDB server."),
         .value(
             "history_interval", \.historyInterval, .duration(second...day),
             "The history keeps one row of each series per this; the latest row is always there."),

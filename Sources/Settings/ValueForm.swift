@@ -194,7 +194,7 @@ extension ValueForm where Value: CaseIterable & RawRepresentable, Value.RawValue
         let names = Value.allCases.map(\.rawValue).joined(separator: ", ")
         return ValueForm(
             name: names, allowed: "one of \(names)",
-            parse: { text throws(FormError) in Value(rawValue: text.lowercased()) },
+            parse: { text throws(FormError) in Value.allCases.first { $0.rawValue.lowercased() == text.lowercased() } },
             format: { $0.rawValue })
     }
 }
