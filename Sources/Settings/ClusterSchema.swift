@@ -44,7 +44,8 @@ extension ConfigurationSchema {
         [
             .value("partitions", \.partitions, .integer(1...1024), "Partitions of each topic. They cannot be changed later."),
             .value("replication", \.replication, .integer(1...100), "Copies of each partition; 1 on a single broker."),
-            .value("min_insync_replicas", \.minInSyncReplicas, .integer(1...100), "Copies that must have a record before it is acknowledged."),
+            .value(
+                "min_insync_replicas", \.minInSyncReplicas, .integer(1...100), "Copies that must have a record before it is acknowledged."),
             .value(
                 "retention", \.retention, .duration(minute...(3650 * day)),
                 "How long records are kept. Longer than the longest outage of the analyzers and the store."),
@@ -74,7 +75,8 @@ extension ConfigurationSchema {
             .value(
                 "kind", \.kind, .choice,
                 "`standalone`: this process alone, or a fixed share. `zookeeper`: collectors divide the targets among themselves."),
-            .value("shard", \.shard, .shardShare, "Standalone: the share of the scrape targets that this process takes, i/n with i from 0."),
+            .value(
+                "shard", \.shard, .shardShare, "Standalone: the share of the scrape targets that this process takes, i/n with i from 0."),
             .section("zookeeper", \.zookeeper, zookeeper, "The ZooKeeper ensemble."),
         ], check: ConfigurationChecks.coordination)
 
@@ -97,7 +99,9 @@ extension ValueForm where Value == String {
         ValueForm(
             name: "property", allowed: "the name of a librdkafka property, such as linger.ms",
             parse: { text throws(FormError) in
-                let isName = !text.isEmpty && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2E || $0 == 0x5F }
+                let isName =
+                    !text.isEmpty
+                    && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2E || $0 == 0x5F }
                 return isName ? text : nil
             }, format: { $0 })
     }
@@ -144,7 +148,8 @@ extension ConfigurationChecks {
             if let own = ours[name] {
                 loader.report(key, "has a key of its own: \(path).\(own)")
             } else if name.contains("password") || name.contains("secret") || name.hasSuffix(".pem") {
-                loader.report(key, "is a secret, and this section is shown in logs and by `check --print`; use a property that names a file")
+                loader.report(
+                    key, "is a secret, and this section is shown in logs and by `check --print`; use a property that names a file")
             }
         }
     }

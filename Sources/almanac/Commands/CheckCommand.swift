@@ -60,6 +60,16 @@ enum ConfigurationSummary {
         return parts.isEmpty ? last : parts.joined(separator: ", ") + " and " + last
     }
 
+    /// `Kafka at a:9092, b:9092 and MySQL at db:3306`
+    static func backends(_ configuration: Configuration) -> String {
+        let messaging =
+            configuration.messaging.kind == .kafka
+            ? "Kafka at \(configuration.messaging.kafka.brokers.joined(separator: ", "))" : "the log in \(configuration.data)"
+        let mysql = configuration.store.mysql
+        let store = configuration.store.kind == .mysql ? "MySQL at \(mysql.socket ?? "\(mysql.host):\(mysql.port)")" : "SQLite"
+        return "\(messaging) and \(store)"
+    }
+
     private static func windows(_ analyze: AnalyzeSettings) -> String {
         analyze.windows.map { DurationText.format($0) }.joined(separator: ", ")
     }
