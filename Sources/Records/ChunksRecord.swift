@@ -29,14 +29,7 @@ package enum ChunksRecord {
     }
 
     private static func encode(_ chunk: ChunkResult, into writer: inout ByteWriter) {
-        writer.fixed(chunk.series.id.high)
-        writer.fixed(chunk.series.id.low)
-        writer.u8(chunk.series.type.rawValue)
-        writer.varint(chunk.series.labels.labels.count)
-        for label in chunk.series.labels.labels {
-            writer.text(label.name)
-            writer.text(label.value)
-        }
+        SeriesKeyCoding.encode(chunk.series, into: &writer)
         writer.signed(chunk.start)
         writer.signed(chunk.end - chunk.start)
         writer.fixed(chunk.revision.rawValue)
@@ -73,10 +66,7 @@ package enum ChunksRecord {
     }
 
     private static func decodeChunk(_ reader: inout ByteReader) throws(DecodingFailure) -> ChunkResult {
-        let id = Fingerprint(high: try reader.fixed(UInt64.self), low: try reader.fixed(UInt64.self))
-        guard let type = MetricType(rawValue: try reader.u8()) else { throw reader.failure("unknown metric type") }
-        var labels: [Label] = []
-        for _ in 0..<(try reader.count(ofAtLeast: 2)) { labels.append(Label(try reader.text(), try reader.text())) }
+        let series = try SeriesKeyCoding.decode(&reader)
         let start = try reader.signed()
         let length = try reader.signed()
         let (end, overflow) = start.addingReportingOverflow(length)
@@ -96,7 +86,7 @@ package enum ChunksRecord {
         let size = try reader.count(ofAtLeast: 1)
         let data = Array(try reader.slice(size))
         return ChunkResult(
-            series: SeriesKey(labels: LabelSet(labels), type: type, id: id), start: start, end: end, revision: revision,
+            series: series, start: start, end: end, revision: revision,
             count: Int(samples), replayOffset: replayOffset, moments: moments, data: data)
     }
 }

@@ -118,6 +118,23 @@ package struct ForecastResult: Sendable, Equatable {
     }
 }
 
+/// What the analyzer has learnt of a series beyond its samples: the fitted forecaster with its calibration, and the anomaly detector. Only the newest
+/// is kept. The bytes are the analyzer's own; docs/formats/chunks.md.
+package struct ModelStateResult: Sendable, Equatable {
+    package var series: SeriesKey
+    /// Of the newest sample that the state has seen.
+    package var time: Milliseconds
+    package var revision: Revision
+    package var data: [UInt8]
+
+    package init(series: SeriesKey, time: Milliseconds, revision: Revision, data: [UInt8]) {
+        self.series = series
+        self.time = time
+        self.revision = revision
+        self.data = data
+    }
+}
+
 /// A sealed chunk of one series: samples in (start, end], encoded as TimeSeries.Chunk says, and its place in the input.
 package struct ChunkResult: Sendable, Equatable {
     package var series: SeriesKey

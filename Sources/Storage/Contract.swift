@@ -7,9 +7,12 @@ package struct StoreBatch: Sendable {
     package var profiles: [ProfileResult] = []
     package var forecasts: [ForecastResult] = []
     package var chunks: [ChunkResult] = []
+    package var modelStates: [ModelStateResult] = []
 
     package init() {}
-    package var isEmpty: Bool { windows.isEmpty && profiles.isEmpty && forecasts.isEmpty && chunks.isEmpty }
+    package var isEmpty: Bool {
+        windows.isEmpty && profiles.isEmpty && forecasts.isEmpty && chunks.isEmpty && modelStates.isEmpty
+    }
 }
 
 /// A series as the store knows it.
@@ -107,6 +110,18 @@ package protocol ResultStore: Sendable {
     func recentChunks(
         shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkResult]) async throws -> Void
     ) async throws
+
+    /// For an owner that takes over: what the stored chunks of these shards that end after `since` say without their samples; of each series in
+    /// order of time, handed over in bounded pages. Chunks in which nothing was analysed may be left out.
+    func chunkSummaries(
+        shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkSummary]) async throws -> Void
+    ) async throws
+
+    /// For an owner that takes over: the newest model state of each series of these shards that has one, handed over in bounded pages.
+    func modelStates(shards: Set<Shard>, _ receive: @Sendable ([ModelStateResult]) async throws -> Void) async throws
+
+    /// A number greater than any given out before for this name, for ever; durable before it returns, whichever process asks.
+    func nextEpoch(for name: String) async throws -> Int64
 
     /// The times of the newest windows row of each series of these shards.
     func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds]

@@ -21,7 +21,11 @@ struct Intake: Sendable {
     private mutating func add(_ record: ConsumerRecord, _ options: StoreRoleOptions) {
         do throws(RecordError) {
             if record.topic == options.chunksTopic {
-                batch.chunks += try ChunksRecord.decode(record.value)
+                if ModelStatesRecord.isOne(record.value) {
+                    batch.modelStates += try ModelStatesRecord.decode(record.value)
+                } else {
+                    batch.chunks += try ChunksRecord.decode(record.value)
+                }
             } else {
                 switch try ResultRecord.decode(record.value) {
                 case .windows(let results): batch.windows += results

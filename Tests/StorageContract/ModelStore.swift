@@ -20,6 +20,8 @@ package final class ModelStore: ResultStore {
         var forecasts: [Place: ForecastResult] = [:]
         var forecastsLatest: [Place: ForecastResult] = [:]
         var chunks: [Place: ChunkResult] = [:]
+        var modelStates: [Fingerprint: ModelStateResult] = [:]
+        var epochs: [String: Int64] = [:]
     }
 
     private let policy = HistoryPolicy()
@@ -49,6 +51,13 @@ package final class ModelStore: ResultStore {
                 see(chunk.series, chunk.start, chunk.end, &state)
                 let place = Place(series: chunk.series.id, time: chunk.start)
                 if state.chunks[place].map({ chunk.revision > $0.revision }) ?? true { state.chunks[place] = chunk }
+            }
+            for model in batch.modelStates {
+                see(model.series, model.time, model.time, &state)
+                let known = state.modelStates[model.series.id]
+                if known.map({ (model.time, model.revision) > ($0.time, $0.revision) }) ?? true {
+                    state.modelStates[model.series.id] = model
+                }
             }
         }
     }
@@ -165,6 +174,20 @@ package final class ModelStore: ResultStore {
                 .sorted { ($0.series.id, $0.start) < ($1.series.id, $1.start) }.map { current($0, state) }
         }
         if !found.isEmpty { try await receive(found) }
+    }
+
+    package func modelStates(shards: Set<Shard>, _ receive: @Sendable ([ModelStateResult]) async throws -> Void) async throws {
+        let found = state.withLock {
+            $0.modelStates.values.filter { shards.contains($0.series.id.shard) }.sorted { $0.series.id < $1.series.id }
+        }
+        if !found.isEmpty { try await receive(found) }
+    }
+
+    package func nextEpoch(for name: String) async throws -> Int64 {
+        state.withLock { state in
+            state.epochs[name, default: 0] += 1
+            return state.epochs[name, default: 1]
+        }
     }
 
     package func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds] {

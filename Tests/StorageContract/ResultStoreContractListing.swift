@@ -15,6 +15,7 @@ extension ResultStoreContract {
     package static let chunkChecks = [
         ContractCheck("chunks that overlap a range", store: chunkOverlap),
         ContractCheck("chunks for an owner that takes over", store: takeover),
+        ContractCheck("summaries of chunks for an owner that takes over", store: chunkSummaries),
         ContractCheck("times of the newest windows by shard", store: windowTimes),
     ]
 

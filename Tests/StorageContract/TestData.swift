@@ -91,5 +91,11 @@ package func contents(of store: any ResultStore, _ ids: [Fingerprint]) async thr
         lines += try await store.forecastHistory(id, from: .min, to: .max, limit: .max).map { "history \($0)" }
         lines += try await store.chunks(of: id, from: .min, to: .max).map { "chunk \($0)" }
     }
+    let states = Mutex<[String]>([])
+    let wanted = Set(ids)
+    try await store.modelStates(shards: Set(ids.map(\.shard))) { page in
+        states.withLock { $0 += page.filter { wanted.contains($0.series.id) }.map { "state \($0)" } }
+    }
+    lines += states.withLock { $0.sorted() }
     return lines
 }

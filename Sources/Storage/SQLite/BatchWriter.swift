@@ -14,6 +14,7 @@ struct BatchWriter {
         try writeProfiles(batch.profiles)
         try writeForecasts(batch.forecasts)
         try writeChunks(batch.chunks)
+        try writeModelStates(batch.modelStates)
     }
 
     /// The number of a series; every series of the batch has one.
@@ -171,6 +172,26 @@ struct BatchWriter {
                 try statement.bind(isEmpty ? nil : value)
             }
             try statement.bind(chunk.data)
+            try statement.run()
+        }
+    }
+
+    // MARK: Model states
+
+    private func writeModelStates(_ states: [ModelStateResult]) throws {
+        if states.isEmpty { return }
+        let rows = WritePlan.reduced(
+            states.enumerated().map { i, state in
+                PlannedRow(
+                    key: .init(series: id(state.series)), version: .init(time: state.time, revision: state.revision.rawValue),
+                    result: Int32(i))
+            })
+        var statement = try SQLStatement(db, BatchWriter.modelStates)
+        for row in rows {
+            try statement.bind(row.key.series)
+            try statement.bind(row.version.time)
+            try statement.bind(row.version.revision)
+            try statement.bind(states[Int(row.result)].data)
             try statement.run()
         }
     }

@@ -12,8 +12,20 @@ enum SQLiteSchema {
             try db.execute(sql: version1Tables)
             try db.execute(sql: version1Views)
         }
+        migrator.registerMigration("chunk-summaries") { db in try db.execute(sql: chunkSummaries) }
+        migrator.registerMigration("model-states") { db in try db.execute(sql: modelStates) }
         return migrator
     }
+
+    private static let modelStates = """
+        CREATE TABLE model_states (
+            series INTEGER PRIMARY KEY,
+            time_ms INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            data BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE epochs (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        """
 
     /// The keys of the histories start with a bucket of time: writes stay at the hot end of the tree, and one series' day
     /// is a short seek in each of a few buckets.

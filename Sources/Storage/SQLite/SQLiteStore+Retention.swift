@@ -71,6 +71,7 @@ extension SQLiteStore {
     private func removeLatest(_ cutoffs: Cutoffs) async throws -> Int {
         let tables = [
             ("window_statistics_latest", cutoffs.windows), ("forecasts_latest", cutoffs.forecasts), ("profiles_latest", cutoffs.profiles),
+            ("model_states", cutoffs.windows),
         ]
         return try await overSeries { db, first, last in
             var removed = 0
@@ -95,6 +96,7 @@ extension SQLiteStore {
                         AND NOT EXISTS (SELECT 1 FROM window_statistics_latest w WHERE w.series = series.id)
                         AND NOT EXISTS (SELECT 1 FROM forecasts_latest f WHERE f.series = series.id)
                         AND NOT EXISTS (SELECT 1 FROM profiles_latest p WHERE p.series = series.id)
+                        AND NOT EXISTS (SELECT 1 FROM model_states m WHERE m.series = series.id)
                     """, arguments: [first, last, cutoff])
             let removed = db.changesCount
             if removed > 0 {

@@ -53,6 +53,7 @@ struct SeriesIndex: Sendable {
         for result in batch.profiles { note(result.series, result.time, result.time) }
         for result in batch.forecasts { note(result.series, result.time, result.time) }
         for chunk in batch.chunks { note(chunk.series, chunk.start, chunk.end) }
+        for state in batch.modelStates { note(state.series, state.time, state.time) }
         return sightings
     }
 

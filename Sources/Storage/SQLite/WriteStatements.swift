@@ -19,6 +19,8 @@ extension BatchWriter {
         "chunks", key: ["series", "start_ms"],
         values: ["end_ms", "revision", "samples", "replay_offset", "count", "min", "max", "reference", "mean_offset", "m2", "data"])
 
+    static let modelStates = upsert("model_states", key: ["series"], values: ["time_ms", "revision", "data"])
+
     /// Inserts a row, or replaces the one with the key if the new one is a later version: by time where the time is no part of the
     /// key (the latest tables), then by revision.
     private static func upsert(_ table: String, key: [String], values: [String]) -> String {
