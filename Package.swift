@@ -95,7 +95,8 @@ let package = Package(
             name: "almanac",
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
-                "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", arguments, logging, lifecycle,
+                "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", "KafkaMessaging", "MySQLStorage",
+                "ZooKeeperCoordination", arguments, httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
         // What the tests share: servers, temporary folders, and the contract suites that each driver must pass
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -161,6 +162,6 @@ let package = Package(
     ]
 )
 
-for target in package.targets {
+for target in package.targets where target.type != .system {
     target.swiftSettings = (target.swiftSettings ?? []) + settings
 }
