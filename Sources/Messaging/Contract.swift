@@ -93,7 +93,7 @@ package struct ConsumedBatch: Sendable {
 
 /// One way of moving records: at least once, ordered per key, durable before `produce` returns.
 ///
-/// Implementations pass the contract suite in `Tests/MessagingTests`.
+/// Implementations pass the contract suite in `Tests/MessagingContract`.
 package protocol MessageLog: Sendable {
     /// Appends all records; returns when every one of them is durable (embedded: after fdatasync; Kafka: all in-sync replicas).
     /// Suspends while the log's bounded queue is full. Throws `MessagingError`; then some records may be durable, and the
@@ -124,7 +124,8 @@ package protocol MessageConsumer: Sendable {
     /// Waits up to `timeout` milliseconds for records; returns what there is, up to about `maxBytes`, maybe nothing.
     func poll(maxBytes: Int, timeout: Milliseconds) async throws -> ConsumedBatch
 
-    /// Makes the offsets (next needed record) durable for the group. An offset lower than the committed one is taken too.
+    /// Makes the offsets (next needed record) durable for the group. An offset lower than the committed one is taken too. Offsets of partitions that
+    /// have gone to another member are left out, without an error: their new owner decides.
     func commit(_ offsets: [TopicPartition: Offset]) async throws
 
     /// The next poll reads this partition from `offset` (or the earliest that retention has left).

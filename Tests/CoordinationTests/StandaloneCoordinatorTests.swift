@@ -1,34 +1,61 @@
+import Coordination
+import CoordinationContract
 import Foundation
+import TestSupport
 import Testing
 
-@testable import Coordination
+/// One process by itself, or several with a share each and a directory each.
+private struct StandaloneHarness: CoordinatorHarness {
+    let directory: TemporaryDirectory
+    var isShared: Bool { false }
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    func open(_ index: Int, of count: Int) async throws -> any CoordinationService {
+        let own = directory.file("\(index)")
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        return StandaloneCoordinator(directory: own, share: index, of: count)
+    }
+}
 
 @Suite struct StandaloneCoordinatorTests {
-    private func withDirectory(_ body: (String) async throws -> Void) async throws {
-        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("almanac-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        try await body(directory)
+    @Test(arguments: CoordinatorContract.cases) func contract(_ test: CoordinatorContract.Case) async throws {
+        try await test.run(try StandaloneHarness())
     }
 
     @Test func epochsGrowAcrossRestarts() async throws {
-        try await withDirectory { directory in
-            var epochs: [Int64] = []
-            for name in ["analyze", "analyze", "other"] {
-                epochs.append(try await StandaloneCoordinator(directory: directory).nextEpoch(for: name))
-            }
-            #expect(epochs == [1, 2, 1])
+        let directory = try TemporaryDirectory()
+        var epochs: [Int64] = []
+        for name in ["analyze", "analyze", "other"] {
+            epochs.append(try await StandaloneCoordinator(directory: directory.path).nextEpoch(for: name))
         }
+        #expect(epochs == [1, 2, 1])
+        #expect(directory.read("epoch-analyze") == "2\n")
     }
 
     @Test func aDamagedEpochIsAnErrorThatSaysWhatToDo() async throws {
-        try await withDirectory { directory in
-            try "zebra".write(toFile: directory + "/epoch-analyze", atomically: true, encoding: .utf8)
-            let error = await #expect(throws: StandaloneCoordinator.Failure.self) {
-                try await StandaloneCoordinator(directory: directory).nextEpoch(for: "analyze")
-            }
-            #expect(error?.description.contains("epoch-analyze holds no number") == true)
+        let directory = try TemporaryDirectory()
+        try directory.write("zebra", to: "epoch-analyze")
+        let error = await #expect(throws: CoordinationError.self) {
+            try await StandaloneCoordinator(directory: directory.path).nextEpoch(for: "analyze")
         }
+        #expect(error?.description.contains("epoch-analyze holds no number") == true)
+    }
+
+    @Test func aDamagedConfigurationIsAnError() async throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("no version", to: "configuration")
+        let error = await #expect(throws: CoordinationError.self) {
+            try await StandaloneCoordinator(directory: directory.path).configuration()
+        }
+        #expect(error?.code == .invalid)
+    }
+
+    @Test func aMissingDirectoryIsAnErrorThatNamesIt() async throws {
+        let error = await #expect(throws: CoordinationError.self) {
+            try await StandaloneCoordinator(directory: "/nowhere/at/all").nextEpoch(for: "analyze")
+        }
+        #expect(error?.description.contains("/nowhere/at/all/epoch-analyze") == true)
     }
 
     @Test func everyNameBelongsToExactlyOneShare() {

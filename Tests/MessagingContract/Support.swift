@@ -9,7 +9,30 @@ package func record(_ topic: String, shard: Int = 0, _ value: String) -> Produce
     ProducerRecord(topic: topic, key: .shard(Shard(UInt16(shard))), value: Array(value.utf8))
 }
 
-/// Everything that is in the log now, by a tail from the earliest.
+/// Everything that is in the log now, up to its end offsets, by a tail from the earliest.
+package func readToEnd(
+    _ log: any MessageLog, _ topic: String, maxBytes: Int = 1 << 20, seconds: Int = 30
+) async throws -> [ConsumerRecord] {
+    var left = try await log.endOffsets(topic: topic).filter { $0.value > 0 }
+    let tail = try await log.tail(topics: [topic], from: .earliest)
+    var records: [ConsumerRecord] = []
+    let deadline = ContinuousClock.now + .seconds(seconds)
+    while !left.isEmpty {
+        guard ContinuousClock.now < deadline else {
+            Issue.record("waited \(seconds) s for the ends of \(left); got \(records.count) records")
+            break
+        }
+        for record in try await tail.poll(maxBytes: maxBytes, timeout: 200).records {
+            records.append(record)
+            let place = TopicPartition(record.topic, record.partition)
+            if let end = left[place], record.offset + 1 >= end { left[place] = nil }
+        }
+    }
+    await tail.close()
+    return records
+}
+
+/// Everything that is in the log now, by a tail from the earliest: for logs whose poll never says "nothing" before the end.
 package func everything(_ log: any MessageLog, _ topic: String, maxBytes: Int = 1 << 20) async throws -> [ConsumerRecord] {
     let tail = try await log.tail(topics: [topic], from: .earliest)
     var records: [ConsumerRecord] = []
