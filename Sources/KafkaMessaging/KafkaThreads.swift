@@ -1,0 +1,94 @@
+import Glibc
+import Messaging
+
+/// Threads of their own for calls of the C library that block, so that these never occupy one of Swift's few cooperative threads.
+/// With `count` 1 jobs run one after the other in the order of submission.
+final class KafkaThreads: Sendable {
+    private let jobs = Jobs()
+
+    init(count: Int = 1) throws {
+        for _ in 0..<count {
+            let context = Unmanaged.passRetained(jobs)
+            var thread = pthread_t()
+            let result = pthread_create(&thread, nil, { KafkaThreads.main($0) }, context.toOpaque())
+            guard result == 0 else {
+                context.release()
+                jobs.stop()
+                throw MessagingError(.unavailable, "cannot start a thread for Kafka: \(String(cString: strerror(result)))")
+            }
+            pthread_detach(thread)
+        }
+    }
+
+    deinit { jobs.stop() }
+
+    private static func main(_ raw: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+        guard let raw else { return nil }
+        let jobs = Unmanaged<Jobs>.fromOpaque(raw).takeRetainedValue()
+        while let job = jobs.next() { job() }
+        return nil
+    }
+
+    /// False once stopped.
+    @discardableResult
+    func submit(_ job: @escaping @Sendable () -> Void) -> Bool { jobs.push(job) }
+
+    /// Runs `body` on a thread and suspends until it is done.
+    func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
+            let isTaken = submit { continuation.resume(with: Result(catching: body)) }
+            if !isTaken { continuation.resume(throwing: MessagingError(.closed, "the log is closed")) }
+        }
+    }
+
+    /// The threads end after the jobs submitted so far.
+    func stop() { jobs.stop() }
+}
+
+/// A queue with a condition to wait on, which `Mutex` lacks. Unchecked: every access to the variables holds the lock.
+private final class Jobs: @unchecked Sendable {
+    typealias Job = @Sendable () -> Void
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var waiting: [Job] = []
+    private var isStopped = false
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func push(_ job: @escaping Job) -> Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if isStopped { return false }
+        waiting.append(job)
+        pthread_cond_signal(condition)
+        return true
+    }
+
+    /// Blocks for the next job; nil when stopped and empty. Few jobs ever wait: taking the first is cheap.
+    func next() -> Job? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while waiting.isEmpty {
+            if isStopped { return nil }
+            pthread_cond_wait(condition, mutex)
+        }
+        return waiting.removeFirst()
+    }
+
+    func stop() {
+        pthread_mutex_lock(mutex)
+        isStopped = true
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+}
