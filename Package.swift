@@ -143,7 +143,10 @@ let package = Package(
             dependencies: ["Collecting", "Coordination", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging]),
         .testTarget(
             name: "AnalyzingTests",
-            dependencies: ["Analyzing", "Analytics", "Records", "Messaging", "Storage", "TimeSeries", "Telemetry", "Coordination"]),
+            dependencies: [
+                "Analyzing", "Analytics", "Records", "Messaging", "Storage", "StorageContract", "Storing", "TestSupport", "TimeSeries",
+                "Telemetry", "Coordination", logging,
+            ]),
         .testTarget(
             name: "ServingTests",
             dependencies: [
@@ -151,6 +154,7 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
             ]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
         .testTarget(

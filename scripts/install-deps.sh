@@ -75,6 +75,7 @@ check_test() {
     need_php_mysql
     need_program strace strace
     need_program python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     check_browser
 }
 
