@@ -1,4 +1,5 @@
-/// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory, profile.
+/// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
+/// profile, and simulation, which takes minutes and runs only when it is named.
 @main
 struct AlmanacBench {
     static func main() async throws {
@@ -9,5 +10,6 @@ struct AlmanacBench {
         if isChosen("profile") { profileBenchmarks(&report) }
         if isChosen("line") { try await lineBenchmark(&report) }
         if isChosen("memory") { try memoryBenchmark(&report) }
+        if chosen.contains("simulation") { try simulationBenchmark(&report) }
     }
 }

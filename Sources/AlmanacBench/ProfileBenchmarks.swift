@@ -27,5 +27,8 @@ func profileBenchmarks(_ report: inout Report) {
     if let model = ForecastModel.fit(values.span, horizon: 40).value {
         micro("forecast: from a fitted model, 40 steps", limit: nil) { model.forecast(from: values.span).value?.avg.expected ?? 0 }
     }
+    let many = benchSeries(10_000_000)
+    let seconds = measure(runs: 1) { checksum += Double(profile(of: many).count) }
+    report.add("profile: all of it for 10 million samples", seconds, "s", limit: 5)
     if checksum == 0.5 { print("unlikely") }
 }

@@ -13,6 +13,7 @@ struct AnalyzeMetrics: Sendable {
     let retries: Counter
     let series: Gauge
     let memory: Gauge
+    let partitions: Gauge
     let seconds: [String: Histogram]
 
     init(_ registry: MetricRegistry) {
@@ -35,7 +36,8 @@ struct AnalyzeMetrics: Sendable {
         results = registry.counter("almanac_analyze_records_total", help: "Records of results and chunks produced.")
         retries = registry.counter("almanac_analyze_retries_total", help: "Attempts repeated because a dependency was not available.")
         series = registry.gauge("almanac_analyze_series", help: "Series held.")
-        memory = registry.gauge("almanac_analyze_history_bytes", help: "Memory of the samples and windows held.")
+        partitions = registry.gauge("almanac_analyze_partitions", help: "Partitions of the samples that this process owns.")
+        memory = registry.gauge("almanac_analyze_history_bytes", help: "Memory of the samples, windows and rollups held.")
         var seconds: [String: Histogram] = [:]
         for kind in ["metadata", "value", "predict"] {
             seconds[kind] = registry.histogram(

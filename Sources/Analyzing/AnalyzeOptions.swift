@@ -1,3 +1,4 @@
+import Analytics
 import TimeSeries
 
 /// What the analyzer computes, and when. Times are milliseconds.
@@ -38,6 +39,11 @@ package struct AnalyzeOptions: Sendable {
 
     /// Rows of times further in the past are never asked for: a source whose first timestamp is absurd must not be evaluated since 1970.
     var oldest: Milliseconds { holding + 24 * 3_600_000 }
+
+    /// Length of a slot of the rollups.
+    var rollupSlot: Milliseconds { max(chunkSpan, 1_800_000) }
+    /// How far rollups reach back.
+    var rollupSpan: Milliseconds { Milliseconds(Rollup.maximumCount) * rollupSlot }
 
     /// How long samples are held.
     var holding: Milliseconds { max(windows.last ?? 0, max(profileSpan, forecastSpan)) }

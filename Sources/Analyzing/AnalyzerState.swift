@@ -56,6 +56,9 @@ package struct AnalyzerState: Sendable {
 
     package var seriesCount: Int { table.count }
 
+    /// Series held at most from now on; those that are held stay.
+    package mutating func limit(series: Int) { table.limit = series }
+
     /// Bytes of all histories, for the memory gauge. O(series).
     package var historyBytes: Int {
         (0..<Int32(table.bound)).reduce(0) { $0 + table[$1].history.memoryBytes }

@@ -53,7 +53,10 @@ extension AnalyzerState {
             schedules[source]?.sealed = min(schedule.sealed, limit)
             let next = schedule.next.map { min($0, gridTime(now)) }
             schedules[source]?.next = next
-            for id in schedule.members { table[id].history.forget(after: limit) }
+            for id in schedule.members {
+                table[id].history.forget(after: limit)
+                table[id].rollup.forget(after: limit, slot: options.rollupSlot)
+            }
         }
     }
 
@@ -188,6 +191,7 @@ extension AnalyzerState {
         let shard = key.id.shard
         let sealed = table[id].history.seal(through: boundary, span: options.chunkSpan, keepsGaps: keepsGaps)
         if let last = sealed.last { table[id].openOffsets.drop(before: last.end) }
+        rollUp(id, sealed)
         let replay = table[id].openOffsets.least ?? (consumed[partition(of: shard)] ?? -1) + 1
         return sealed.map {
             ChunkResult(

@@ -65,7 +65,8 @@ extension AnalyzerState {
         let profile = Analytics.profile(of: series.values)
         return ProfileResult(
             series: key, time: t, revision: revision(of: key.id.shard), verdict: profile.verdict.value?.rawValue,
-            samples: profile.count, detail: profile.json(step: series.step, filled: series.filled))
+            samples: profile.count,
+            detail: profile.json(step: series.step, filled: series.filled, cycles: cycles(id, series, profile)))
     }
 
     private mutating func forecast(_ id: Int32, _ series: EvenSeries, at t: Milliseconds) -> ForecastResult {

@@ -4,8 +4,11 @@ import TimeSeries
 
 extension SeriesProfile {
     /// The profile as docs/formats/prometheusdata.md gives it; periods in seconds, `step` in milliseconds.
-    package func json(step: Milliseconds, filled: Int) -> JSONValue {
-        [
+    ///
+    /// - Parameter cycles: those of the samples and longer ones together; nil for those of the samples alone.
+    package func json(step: Milliseconds, filled: Int, cycles: [TimedCycle]? = nil) -> JSONValue {
+        let cycles = cycles ?? timedCycles(step: step, start: nil)
+        return [
             "samples": JSONValue(count), "stepMs": JSONValue(step), "interpolated": JSONValue(filled),
             "autocorrelation": autocorrelationJSON,
             "ljungBox": ljungBox.json {
@@ -18,15 +21,14 @@ extension SeriesProfile {
                 "verdict": JSONValue(verdict.value?.rawValue), "reason": JSONValue(verdict.reason),
                 "adf": adf.json(\.json), "adfTrend": adfTrend.json(\.json), "kpss": kpss.json(\.json), "kpssTrend": kpssTrend.json(\.json),
             ],
-            "seasonality": .array(
-                seasonality.map {
-                    [
-                        "periodSeconds": JSONValue($0.period * Double(step) / 1000), "strength": JSONValue($0.strength),
-                        "component": .numbers($0.component),
-                    ]
-                }),
+            "seasonality": .array(cycles.map(\.json)),
             "reason": JSONValue(reason),
         ]
+    }
+
+    /// The cycles of the samples; `start` is the time of the first one.
+    package func timedCycles(step: Milliseconds, start: Milliseconds?) -> [TimedCycle] {
+        seasonality.map { TimedCycle(cycle: $0, step: step, start: start) }
     }
 
     private var autocorrelationJSON: JSONValue {
@@ -45,6 +47,15 @@ extension Answer {
     /// The value's JSON, or `{"reason": ...}`.
     fileprivate func json(_ body: (Value) -> JSONValue) -> JSONValue {
         value.map(body) ?? ["reason": JSONValue(reason ?? "unknown")]
+    }
+}
+
+extension TimedCycle {
+    fileprivate var json: JSONValue {
+        [
+            "periodSeconds": JSONValue(period / 1000), "strength": JSONValue(cycle.strength), "stepMs": JSONValue(step),
+            "start": start.map { JSONValue($0) } ?? .null, "component": .numbers(cycle.component),
+        ]
     }
 }
 

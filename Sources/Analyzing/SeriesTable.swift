@@ -17,6 +17,8 @@ struct AnalyzedSeries: Sendable {
     /// The source it belongs to.
     var source: UInt64 = 0
     var forecast: ForecastState?
+    /// Means of the sealed chunks of the last weeks.
+    var rollup = Rollup()
 
     init(key: SeriesKey) {
         self.key = key
@@ -35,7 +37,7 @@ struct SeriesTable: Sendable {
     /// Stands for a series that is not held because there are too many.
     static let refused: Int32 = -1
     /// Series held at most; more are refused until others have left.
-    let limit: Int
+    var limit: Int
 
     init(limit: Int = .max) { self.limit = limit }
     private static let maximumSymbols = 1 << 20
@@ -89,6 +91,8 @@ struct SeriesTable: Sendable {
         series[Int(id)].key = SeriesKey(labels: key.labels, type: type, id: key.id)
         series[Int(id)].history.reinterpret(asCounter: type == .counter, scratch: &scratch)
         series[Int(id)].forecast = nil
+        // Means of values say nothing of rates.
+        if type == .counter || key.type == .counter { series[Int(id)].rollup = Rollup() }
     }
 
     /// Equal label texts share one storage.

@@ -59,7 +59,7 @@ extension ConfigurationSchema {
         .secret("password", \.password, "The password."),
         .secretFile("password_file", \.password),
         .value("database", \.database, .databaseName, "The database; `almanac init` makes it."),
-        .value("pool_size", \.poolSize, .integer(1...100), "Connections at most."),
+        .value("pool_size", \.poolSize, .integer(2...100), "Connections at most: a third for writes, the rest for reads."),
         .optionalSection("tls", \.tls, MySQLTLSSettings(), mysqlTLS, "Speak TLS."),
     ])
 

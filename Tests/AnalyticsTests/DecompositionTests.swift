@@ -189,6 +189,20 @@ import Testing
         }
     }
 
+    /// A large mean takes no digits of the strengths: they are those of the series without it.
+    @Test func strengthsDoNotDependOnTheMean() throws {
+        var random = SeededGenerator(seed: 31)
+        let noise = random.noise(600).map { ($0 * 4096).rounded() / 4096 / 1024 }
+        for offset in [1e3, 1e6, 1e9] {
+            let (near, far) = (noise.map { ($0 + offset) - offset }, noise.map { $0 + offset })
+            for method in [{ stl($0, period: 12) }, { seasonalDecompose($0, period: 12) }] as [([Double]) -> Answer<Decomposition>] {
+                let (a, b) = (try #require(method(near).value), try #require(method(far).value))
+                #expect(relativeError(b.trendStrength, a.trendStrength) < 1e-8, "mean \(offset)")
+                #expect(relativeError(b.seasonalStrengths[0], a.seasonalStrengths[0]) < 1e-8, "mean \(offset)")
+            }
+        }
+    }
+
     struct Bad: Sendable, CustomStringConvertible {
         let description: String
         let values: [Double]

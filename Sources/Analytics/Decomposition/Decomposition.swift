@@ -13,18 +13,29 @@ package struct Decomposition: Sendable, Equatable {
 
     /// Fs of each period: max(0, 1 - Var(residual) / Var(seasonal + residual)), 0 to 1 (Wang, Smith and Hyndman 2006). White noise reaches
     /// 0.36 at STL's default window; above 0.64 a season is real.
-    package var seasonalStrengths: [Double] { seasonal.map { strength(of: $0) } }
+    package let seasonalStrengths: [Double]
     /// Ft: max(0, 1 - Var(residual) / Var(trend + residual)), 0 to 1.
-    package var trendStrength: Double { strength(of: trend) }
+    package let trendStrength: Double
+
+    /// From parts of the centered series; the residual is what they leave. Strengths come from these parts, before a large mean takes their
+    /// last digits.
+    init(_ series: CenteredSeries, trend: [Double], seasonal: [[Double]], weights: [Double], periods: [Int]) {
+        let rest = (0..<series.count).map { i in seasonal.reduce(series.storage[i]) { $0 - $1[i] } - trend[i] }
+        self.trend = trend.map { $0.isNaN ? .nan : series.restore($0) }
+        self.seasonal = seasonal.map { $0.map { series.deviation($0) } }
+        residual = rest.map { $0.isNaN ? .nan : series.deviation($0) }
+        self.weights = weights
+        self.periods = periods
+        seasonalStrengths = seasonal.map { Decomposition.strength(of: $0, beside: rest) }
+        trendStrength = Decomposition.strength(of: trend, beside: rest)
+    }
 
     /// 0 where nothing varies.
-    private func strength(of part: [Double]) -> Double {
-        let top = residual.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
-        let scale = max(part.reduce(top) { $1.isFinite ? max($0, abs($1)) : $0 }, .leastNormalMagnitude)
+    private static func strength(of part: [Double], beside residual: [Double]) -> Double {
         var (rest, both) = (Variance(), Variance())
         for i in residual.indices where residual[i].isFinite {
-            rest.add(residual[i] / scale)
-            both.add(part[i] / scale + residual[i] / scale)
+            rest.add(residual[i])
+            both.add(part[i] + residual[i])
         }
         return both.value > 0 ? min(max(0, 1 - rest.value / both.value), 1) : 0
     }
@@ -82,10 +93,8 @@ private enum ClassicalDecomposition {
         let means = (0..<period).map { counts[$0] > 0 ? sums[$0] / counts[$0] : 0 }
         let middle = means.reduce(0, +) / Double(period)
         let cycle = means.map { $0 - middle }
-        let unit = series.deviation
         return Decomposition(
-            trend: trend.map { $0.isNaN ? .nan : series.restore($0) }, seasonal: [(0..<n).map { unit(cycle[$0 % period]) }],
-            residual: (0..<n).map { trend[$0].isNaN ? .nan : unit(x[$0] - trend[$0] - cycle[$0 % period]) },
+            series, trend: trend, seasonal: [(0..<n).map { cycle[$0 % period] }],
             weights: [Double](repeating: 1, count: n), periods: [period])
     }
 }

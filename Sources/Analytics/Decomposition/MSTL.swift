@@ -54,8 +54,6 @@ private enum MultipleSeasons {
             }
         }
         return .value(
-            Decomposition(
-                trend: trend.map { series.restore($0) }, seasonal: seasons.map { $0.map { series.deviation($0) } },
-                residual: (0..<n).map { series.deviation(rest[$0] - trend[$0]) }, weights: weights, periods: plan.map(\.period)))
+            Decomposition(series, trend: trend, seasonal: seasons, weights: weights, periods: plan.map(\.period)))
     }
 }

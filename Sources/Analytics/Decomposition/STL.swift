@@ -136,9 +136,7 @@ struct STLFit {
     }
 
     func decomposition(_ series: CenteredSeries) -> Decomposition {
-        Decomposition(
-            trend: trend.map { series.restore($0) }, seasonal: [season.map { series.deviation($0) }],
-            residual: (0..<count).map { series.deviation(y[$0] - season[$0] - trend[$0]) }, weights: weights, periods: [period])
+        Decomposition(series, trend: trend, seasonal: [season], weights: weights, periods: [period])
     }
 
     /// One pass of the inner loop: the season of what the trend leaves, then the trend of what the season leaves.

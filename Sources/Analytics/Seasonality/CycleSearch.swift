@@ -3,7 +3,7 @@ import Glibc
 /// From the lines of a spectrum to the cycles behind them.
 struct CycleSearch {
     /// A cycle that is not a harmonic of another.
-    private struct Cycle {
+    struct Cycle {
         /// In cycles per record.
         var frequency: Double
         /// Standard error of the frequency.
@@ -19,17 +19,19 @@ struct CycleSearch {
     static let leastPulseScore = 5.3
     static let mostLines = 8
 
-    private let spectrum: WhitenedSpectrum
-    private var cycles: [Cycle] = []
+    let spectrum: WhitenedSpectrum
+    var cycles: [Cycle] = []
 
-    /// Periods in samples of up to `limit` cycles, most certain first; empty for noise.
-    static func periods(_ x: UnsafePointer<Double>, count: Int, limit: Int) -> [Double] {
+    /// Periods in samples of up to `limit` cycles, most certain first; empty for noise. `calendar` holds the periods that the calendar suggests,
+    /// shortest first.
+    static func periods(_ x: UnsafePointer<Double>, count: Int, limit: Int, calendar: [Double] = []) -> [Double] {
         guard let spectrum = WhitenedSpectrum(x, count: count) else { return [] }
         var search = CycleSearch(spectrum: spectrum)
         search.addPulseTrains()
         search.addLines()
         search.joinInnerPulses()
         search.joinHarmonics()
+        search.addCalendar(calendar)
         return search.cycles.prefix(limit).map(search.period)
     }
 
@@ -75,12 +77,12 @@ struct CycleSearch {
     }
 
     /// Adds a cycle unless it is there already or a harmonic of one; drops those that are harmonics of it.
-    private mutating func add(_ cycle: Cycle) {
+    mutating func add(_ cycle: Cycle) {
         if cycles.contains(where: { isSame(cycle, $0) || isHarmonic(cycle, of: $0) }) { return }
         cycles = cycles.filter { !isHarmonic($0, of: cycle) } + [cycle]
     }
 
-    private func isSame(_ a: Cycle, _ b: Cycle) -> Bool { abs(a.frequency - b.frequency) < 1.3 }
+    func isSame(_ a: Cycle, _ b: Cycle) -> Bool { abs(a.frequency - b.frequency) < 1.3 }
 
     /// A harmonic has an order of two or more and, near it, other harmonics that are not much weaker. A line that stands alone far up the
     /// spectrum is a cycle of its own: 60 beside 480.

@@ -48,7 +48,7 @@ extension WhitenedSpectrum {
     }
 
     /// -ln P(X > x) for the sum X of `order` exponential variables.
-    private static func tail(_ x: Double, order: Int) -> Double {
+    static func tail(_ x: Double, order: Int) -> Double {
         var term = 1.0
         var sum = 1.0
         for k in 1..<order {

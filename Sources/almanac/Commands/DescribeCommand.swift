@@ -17,6 +17,8 @@ struct DescribeCommand: ParsableCommand {
               almanac describe requests.csv
               almanac describe requests.csv --column p99 --horizon 1h
               almanac describe - --step 15s < values.txt
+              almanac describe requests.csv --decompose
+              almanac describe requests.csv --period 1d --json | jq .decomposition.stl.trend
               almanac describe requests.csv --json | jq .forecast.max
             """)
 
@@ -38,6 +40,13 @@ struct DescribeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How far ahead to look.", valueName: "duration"))
     var horizon = DurationArgument(milliseconds: 600_000)
 
+    @Flag(help: "Take the series apart into trend, cycles and remainder: by STL, and classically by moving averages.")
+    var decompose = false
+
+    @Option(
+        help: ArgumentHelp("Take it apart by a cycle of this length; the default are the cycles that were found.", valueName: "duration"))
+    var period: DurationArgument?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -48,7 +57,9 @@ struct DescribeCommand: ParsableCommand {
         let name = file == "-" ? "standard input" : file
         do {
             let series = try SeriesFile.read(file, column: column, timeColumn: time)
-            let description = try SeriesDescription.make(series, name: name, step: step?.milliseconds, horizon: horizon.milliseconds)
+            let choice = period.map { SeriesDecomposition.Choice.period($0.milliseconds) } ?? (decompose ? .found : nil)
+            let description = try SeriesDescription.make(
+                series, name: name, step: step?.milliseconds, horizon: horizon.milliseconds, decompose: choice)
             if json {
                 Output.line(description.json.jsonText)
             } else {

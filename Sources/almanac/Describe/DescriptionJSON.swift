@@ -6,15 +6,23 @@ import TimeSeries
 extension SeriesDescription {
     /// The same as the text, for programs. Times are milliseconds since the epoch, durations milliseconds.
     var json: JSONValue {
-        .object([
-            (key: "schema", value: 1), (key: "source", value: .string(name)),
-            (key: "column", value: column.isEmpty ? .null : .string(column)),
-            (key: "start", value: JSONValue(even.start)), (key: "end", value: JSONValue(even.end)), (key: "step", value: .int(even.step)),
-            (key: "steps", value: .int(Int64(even.values.count))), (key: "missingSteps", value: .int(Int64(even.bridged))),
-            (key: "statistics", value: statisticsJSON), (key: "profile", value: profile.json(step: even.step, filled: even.bridged)),
-            (key: "forecast", value: forecastJSON),
-            (key: "notes", value: .array(notes.map { .string($0) })),
-        ])
+        let more = decomposition.map { [(key: "decomposition", value: $0.json)] } ?? []
+        return .object(
+            [
+                (key: "schema", value: 1), (key: "source", value: .string(name)),
+                (key: "column", value: column.isEmpty ? .null : .string(column)),
+                (key: "start", value: JSONValue(even.start)), (key: "end", value: JSONValue(even.end)),
+                (key: "step", value: .int(even.step)),
+                (key: "steps", value: .int(Int64(even.values.count))), (key: "missingSteps", value: .int(Int64(even.bridged))),
+                (key: "statistics", value: statisticsJSON),
+                (key: "profile", value: profile.json(step: even.step, filled: even.bridged, cycles: cycles)),
+                (key: "forecast", value: forecastJSON),
+                (key: "notes", value: .array(notes.map { .string($0) })),
+            ] + more)
+    }
+
+    private var cycles: [TimedCycle] {
+        profile.timedCycles(step: even.step, start: even.end.map { $0 - Milliseconds(max(analysed - 1, 0)) * even.step })
     }
 
     private var statisticsJSON: JSONValue {

@@ -8,7 +8,7 @@ struct DescriptionText {
 
     /// All lines.
     func render() -> String {
-        (heading() + statistics() + profile() + forecast() + plot()).joined(separator: "\n") + "\n"
+        (heading() + statistics() + profile() + decomposition() + forecast() + plot()).joined(separator: "\n") + "\n"
     }
 
     private func title(_ text: String) -> [String] { ["", style.paint(text, .strong)] }
@@ -111,6 +111,10 @@ struct DescriptionText {
         let axis = style.isASCII ? "|" : "│"
         if value < 0 { return String(repeating: " ", count: half - length) + blocks + axis }
         return String(repeating: " ", count: half) + axis + blocks
+    }
+
+    private func decomposition() -> [String] {
+        description.decomposition.map { title("Decomposition") + $0.lines(style) } ?? []
     }
 
     // MARK: - Forecast

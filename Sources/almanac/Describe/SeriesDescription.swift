@@ -11,6 +11,8 @@ struct SeriesDescription {
     var analysed: Int
     var profile: SeriesProfile
     var forecast: Answer<Forecast>
+    /// nil unless it was asked for.
+    var decomposition: SeriesDecomposition?
     var notes: [String]
 
     struct Statistics: Equatable {
@@ -25,7 +27,9 @@ struct SeriesDescription {
     static let maximumHorizonSteps = 10_000
 
     /// Throws `CSVError` for a series that has no values or whose times make no grid.
-    static func make(_ series: CSVSeries, name: String, step: Milliseconds?, horizon: Milliseconds) throws -> SeriesDescription {
+    static func make(
+        _ series: CSVSeries, name: String, step: Milliseconds?, horizon: Milliseconds, decompose: SeriesDecomposition.Choice? = nil
+    ) throws -> SeriesDescription {
         var finite = series.values.filter { !$0.isNaN }
         var moments = Moments()
         for value in finite { moments.add(value) }
@@ -44,10 +48,12 @@ struct SeriesDescription {
             notes.append(
                 "the forecast reaches \(DurationLabel.text(Milliseconds(steps) * even.step)), \(Count.text(steps, "step", "steps"))")
         }
+        let profile = Analytics.profile(of: tail)
         return SeriesDescription(
             name: name, column: series.column, statistics: Statistics(moments: moments, quantilesOf: &finite), even: even,
-            analysed: tail.count,
-            profile: Analytics.profile(of: tail), forecast: Analytics.forecast(tail, horizon: steps), notes: notes)
+            analysed: tail.count, profile: profile, forecast: Analytics.forecast(tail, horizon: steps),
+            decomposition: decompose.map { SeriesDecomposition(tail, step: even.step, found: profile.seasonality, choice: $0) },
+            notes: notes)
     }
 
     /// Length of the forecast.

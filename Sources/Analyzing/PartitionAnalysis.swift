@@ -1,0 +1,48 @@
+import Messaging
+import TimeSeries
+
+/// One partition of `samples` that this process owns: what it has been analysed to, and how far its owner has come.
+struct PartitionAnalysis: Sendable {
+    enum Phase: Sendable, Equatable {
+        /// Its chunks are on their way from the store; records that come meanwhile come again.
+        case loading
+        /// Reads what an earlier owner had read after its last chunks; gives no results.
+        case replaying(until: Offset)
+        case live
+    }
+
+    var phase = Phase.loading
+    /// nil while loading.
+    var state: AnalyzerState?
+    /// The offset of the next record.
+    var position: Offset = 0
+    /// Newest rows that an earlier owner gave.
+    var latestRows: [Fingerprint: Milliseconds] = [:]
+    /// What the group has committed.
+    var committed: Offset?
+    /// Polls in a row that had room for records of this partition and brought none.
+    var idlePolls = 0
+
+    /// The offset to commit: what a new owner would need.
+    var needed: Offset? {
+        guard phase == .live, let state else { return nil }
+        return state.neededOffsets().values.min()
+    }
+
+    var isReplayed: Bool {
+        guard case .replaying(let end) = phase else { return false }
+        // Retention may have removed the records up to the end: nothing more will come.
+        return position >= end || idlePolls >= 10
+    }
+}
+
+/// What a new owner of a partition starts from.
+struct LoadedPartition: Sendable {
+    var partition: Int32
+    var state: AnalyzerState
+    var latestRows: [Fingerprint: Milliseconds]
+    /// Where the replay begins and ends.
+    var from: Offset
+    var until: Offset
+    var chunks: Int
+}

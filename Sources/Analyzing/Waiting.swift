@@ -1,0 +1,52 @@
+import Logging
+import Messaging
+import Storage
+import Synchronization
+import Telemetry
+
+/// What the role waits for, from several tasks, told as one status.
+final class Waiting: Sendable {
+    private let parts = Mutex<[String: String]>([:])
+    private let metrics: AnalyzeMetrics
+    private let logger: Logger
+    private let status: @Sendable (String?) -> Void
+
+    init(metrics: AnalyzeMetrics, logger: Logger, status: @escaping @Sendable (String?) -> Void) {
+        self.metrics = metrics
+        self.logger = logger
+        self.status = status
+    }
+
+    /// nil: the part no longer waits.
+    func say(_ reason: String?, part: String) {
+        let text = parts.withLock { parts in
+            parts[part] = reason
+            return parts.isEmpty ? nil : parts.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ")
+        }
+        status(text)
+    }
+
+    /// Repeats what a dependency refuses for now, with backoff, and says on the status what is waited for.
+    func retrying<T: Sendable>(_ what: String, _ body: @Sendable () async throws -> T) async throws -> T {
+        var pause: UInt64 = 100_000_000
+        while true {
+            do {
+                let value = try await body()
+                if pause > 100_000_000 { say(nil, part: what) }
+                return value
+            } catch let error as MessagingError where error.code == .closed || error.code == .usage || error.code == .tooLarge {
+                throw error
+            } catch let error as StorageError where error.code != .unavailable {
+                throw error
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                metrics.retries.add()
+                logger.warning("waiting for \(what): \(error)")
+                say("\(what): \(error)", part: what)
+                try await Task.sleep(nanoseconds: pause)
+                pause = min(pause * 2, 10_000_000_000)
+            }
+        }
+    }
+}
