@@ -12,6 +12,7 @@ package enum ResultRecord: Sendable, Equatable {
     case windows([WindowsResult])
     case profiles([ProfileResult])
     case forecasts([ForecastResult])
+    case anomalies([AnomalyResult])
 
     /// Largest value written, bytes: well under Kafka's default limit of 1 MB.
     package static let maximumBytes = 256 * 1024
@@ -23,6 +24,7 @@ package enum ResultRecord: Sendable, Equatable {
         case .windows(let results): encodeResults(results, kind: "windows", shard: shard)
         case .profiles(let results): encodeResults(results, kind: "profile", shard: shard)
         case .forecasts(let results): encodeResults(results, kind: "forecast", shard: shard)
+        case .anomalies(let results): encodeResults(results, kind: "anomaly", shard: shard)
         }
     }
 
@@ -40,12 +42,13 @@ package enum ResultRecord: Sendable, Equatable {
         case "windows": return .windows(try decodeResults(results, time: time))
         case "profile": return .profiles(try decodeResults(results, time: time))
         case "forecast": return .forecasts(try decodeResults(results, time: time))
+        case "anomaly": return .anomalies(try decodeResults(results, time: time))
         default: throw RecordError("kind \(json["kind"]?.jsonText ?? "missing") is not known")
         }
     }
 }
 
-/// What the three kinds of results share on the wire.
+/// What the kinds of results share on the wire.
 protocol WireResult {
     var series: SeriesKey { get }
     var time: Milliseconds { get }

@@ -3,7 +3,7 @@ import Storage
 import Synchronization
 import TimeSeries
 
-/// What the three kinds of results have in common here.
+/// What the kinds of results have in common here.
 protocol LiveResult: Sendable {
     var series: SeriesKey { get }
     var time: Milliseconds { get }
@@ -31,6 +31,10 @@ extension ProfileResult: LiveResult {
 
 extension ForecastResult: LiveResult {
     var bytes: Int { series.bytes + 256 + path.count * MemoryLayout<Prediction>.stride }
+}
+
+extension AnomalyResult: LiveResult {
+    var bytes: Int { series.bytes + 128 + cause.utf8.count }
 }
 
 extension JSONValue {
@@ -82,15 +86,19 @@ final class LiveCache: Sendable {
         var windows: LatestTable<WindowsResult>
         var profiles: LatestTable<ProfileResult>
         var forecasts: LatestTable<ForecastResult>
+        /// The newest incident of each series.
+        var anomalies: LatestTable<AnomalyResult>
         var isCurrent = false
     }
 
     private let state: Mutex<State>
 
-    /// `maxBytes` for each of the three kinds.
+    /// `maxBytes` for each of the kinds.
     init(maxBytes: Int) {
         state = Mutex(
-            State(windows: .init(maxBytes: maxBytes), profiles: .init(maxBytes: maxBytes), forecasts: .init(maxBytes: maxBytes)))
+            State(
+                windows: .init(maxBytes: maxBytes), profiles: .init(maxBytes: maxBytes), forecasts: .init(maxBytes: maxBytes),
+                anomalies: .init(maxBytes: maxBytes)))
     }
 
     func apply(_ record: ResultRecord) {
@@ -99,6 +107,7 @@ final class LiveCache: Sendable {
             case .windows(let results): for result in results { state.windows.put(result) }
             case .profiles(let results): for result in results { state.profiles.put(result) }
             case .forecasts(let results): for result in results { state.forecasts.put(result) }
+            case .anomalies(let results): for result in results { state.anomalies.put(result) }
             }
         }
     }
@@ -112,6 +121,8 @@ final class LiveCache: Sendable {
     func windows(_ ids: [Fingerprint]) -> [Fingerprint: WindowsResult] { pick(ids, state.withLock { $0.windows.results }) }
     func profiles(_ ids: [Fingerprint]) -> [Fingerprint: ProfileResult] { pick(ids, state.withLock { $0.profiles.results }) }
     func forecasts(_ ids: [Fingerprint]) -> [Fingerprint: ForecastResult] { pick(ids, state.withLock { $0.forecasts.results }) }
+
+    func anomaly(_ id: Fingerprint) -> AnomalyResult? { state.withLock { $0.anomalies.results[id] } }
 
     private func pick<R>(_ ids: [Fingerprint], _ results: [Fingerprint: R]) -> [Fingerprint: R] {
         var picked: [Fingerprint: R] = [:]
@@ -132,8 +143,8 @@ final class LiveCache: Sendable {
     var size: (series: Int, bytes: Int, evicted: Int) {
         state.withLock {
             (
-                $0.windows.results.count, $0.windows.bytes + $0.profiles.bytes + $0.forecasts.bytes,
-                $0.windows.evicted + $0.profiles.evicted + $0.forecasts.evicted
+                $0.windows.results.count, $0.windows.bytes + $0.profiles.bytes + $0.forecasts.bytes + $0.anomalies.bytes,
+                $0.windows.evicted + $0.profiles.evicted + $0.forecasts.evicted + $0.anomalies.evicted
             )
         }
     }

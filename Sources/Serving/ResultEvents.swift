@@ -14,6 +14,8 @@ struct ResultEvents: Sendable {
             ("profile", results.map { item($0.series, ResultJSON.profileSummary($0)) })
         case .forecasts(let results):
             ("forecast", results.map { item($0.series, ResultJSON.forecast($0, path: false)) })
+        case .anomalies(let results):
+            ("anomaly", results.map { item($0.series, ResultJSON.anomaly($0)) })
         }
     }
 

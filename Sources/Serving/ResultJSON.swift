@@ -71,6 +71,16 @@ enum ResultJSON {
         return members
     }
 
+    static func anomaly(_ result: AnomalyResult) -> Members {
+        head(result) + time("onset", result.onset)
+            + [
+                (key: "end", value: result.end.map { .string(Timestamps.format($0)) } ?? .null),
+                (key: "endMs", value: result.end.map { .int($0) } ?? .null), (key: "score", value: JSONValue(result.score)),
+                (key: "expected", value: JSONValue(result.expected)), (key: "seen", value: JSONValue(result.seen)),
+                (key: "cause", value: .string(result.cause)),
+            ]
+    }
+
     private static func prediction(_ prediction: Prediction?) -> JSONValue {
         prediction.map { .object(predictionMembers($0)) } ?? .null
     }

@@ -132,10 +132,12 @@ struct SeriesAPI: Sendable {
         return answer(series, results.map { .object(ResultJSON.profile($0)) })
     }
 
-    /// Nothing detects anomalies yet: an empty list.
+    /// Incidents by onset; with `from` or `to` those that touch the range.
     func anomalies(_ request: RoutedRequest) async throws -> Response {
-        let (series, _, _) = try await historyRequest(request)
-        return answer(series, [])
+        let (series, range, limit) = try await historyRequest(request)
+        let asked = range ?? TimeRange(from: .min, to: .max)
+        let results = try await catalogue.anomalies(series.key.id, asked, limit: limit)
+        return answer(series, results.map { .object(ResultJSON.anomaly($0)) })
     }
 
     /// Raw samples, or per-second rates with `as=rate`.

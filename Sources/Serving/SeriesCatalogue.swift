@@ -74,6 +74,18 @@ struct SeriesCatalogue: Sendable {
         try await latest(ids, live.forecasts(ids)) { try await store.latestForecasts($0) }
     }
 
+    /// What is stored, and the newest incident as it is live.
+    func anomalies(_ id: Fingerprint, _ range: TimeRange, limit: Int) async throws -> [AnomalyResult] {
+        var results = try await store.anomalies(of: id, from: range.from, to: range.to, limit: limit)
+        guard let newest = live.anomaly(id), newest.onset <= range.to, newest.end.map({ $0 > range.from }) ?? true else { return results }
+        if let at = results.firstIndex(where: { $0.onset == newest.onset }) {
+            if newest.isNewer(than: results[at]) { results[at] = newest }
+        } else if results.last.map({ $0.onset < newest.onset }) ?? true {
+            results.append(newest)
+        }
+        return results.suffix(limit)
+    }
+
     /// While the topics are followed, what is live is the newest; otherwise the newer of both.
     private func latest<R: LiveResult>(
         _ ids: [Fingerprint], _ lively: [Fingerprint: R], _ read: ([Fingerprint]) async throws -> [R]

@@ -8,10 +8,11 @@ package struct StoreBatch: Sendable {
     package var forecasts: [ForecastResult] = []
     package var chunks: [ChunkResult] = []
     package var modelStates: [ModelStateResult] = []
+    package var anomalies: [AnomalyResult] = []
 
     package init() {}
     package var isEmpty: Bool {
-        windows.isEmpty && profiles.isEmpty && forecasts.isEmpty && chunks.isEmpty && modelStates.isEmpty
+        windows.isEmpty && profiles.isEmpty && forecasts.isEmpty && chunks.isEmpty && modelStates.isEmpty && anomalies.isEmpty
     }
 }
 
@@ -67,13 +68,15 @@ package struct StoreRetention: Sendable, Equatable {
     package var windows: Milliseconds = 15 * 86_400_000
     package var profiles: Milliseconds = 15 * 86_400_000
     package var forecasts: Milliseconds = 15 * 86_400_000
+    /// Counted from the last that was heard of an incident.
+    package var anomalies: Milliseconds = 15 * 86_400_000
     /// Oldest history goes first when the database grows past this many bytes; 0 for no limit.
     package var maxBytes: Int64 = 0
 
     package init() {}
 }
 
-/// Where results rest. Written idempotently, read by series. Implementations pass the contract suite in `Tests/StorageTests`.
+/// Where results rest. Written idempotently, read by series. Implementations pass the contract suite in `Tests/StorageContract`.
 ///
 /// History: of each series one row per interval is kept (the row whose time is a multiple of it; `HistoryPolicy` says it exactly), the
 /// latest row is always there; the same for profiles and forecasts.
@@ -102,6 +105,10 @@ package protocol ResultStore: Sendable {
     /// Statistics only: `path` is empty but for the latest.
     func forecastHistory(_ id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [ForecastResult]
 
+    /// Incidents of one series that touch (from, to], by onset: one row each, in its latest version (time, then revision). One that has
+    /// not ended touches all that follows its onset. `limit` counts incidents, the newest win.
+    func anomalies(of id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [AnomalyResult]
+
     /// Chunks of one series that overlap (from, to], by start.
     func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult]
 
@@ -111,8 +118,8 @@ package protocol ResultStore: Sendable {
         shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkResult]) async throws -> Void
     ) async throws
 
-    /// For an owner that takes over: what the stored chunks of these shards that end after `since` say without their samples; of each series in
-    /// order of time, handed over in bounded pages. Chunks in which nothing was analysed may be left out.
+    /// For an owner that takes over: what the stored chunks of these shards that end after `since` say without their samples; of each
+    /// series in order of time, handed over in bounded pages. Chunks in which nothing was analysed may be left out.
     func chunkSummaries(
         shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkSummary]) async throws -> Void
     ) async throws

@@ -31,6 +31,7 @@ struct Intake: Sendable {
                 case .windows(let results): batch.windows += results
                 case .profiles(let results): batch.profiles += results
                 case .forecasts(let results): batch.forecasts += results
+                case .anomalies(let results): batch.anomalies += results
                 }
             }
         } catch {

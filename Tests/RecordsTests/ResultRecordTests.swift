@@ -23,7 +23,7 @@ import TimeSeries
         #expect(try ResultRecord.decode(values[0]) == record)
     }
 
-    @Test func forecastsAndProfilesComeBack() throws {
+    @Test func theOtherKindsComeBack() throws {
         let p = Prediction(expected: 1, lower80: 0.5, upper80: 1.5, lower95: 0.1, upper95: 1.9)
         let forecast = ForecastResult(
             series: Self.key, time: 5, revision: Revision(rawValue: 9), horizon: 600_000, step: 15_000, max: p, min: p, avg: nil,
@@ -32,7 +32,13 @@ import TimeSeries
         let profile = ProfileResult(
             series: Self.key, time: 5, revision: Revision(rawValue: 9), verdict: "unit-root", samples: 40,
             detail: ["a": [1, 2.5, nil], "b": "c"])
-        for record in [ResultRecord.forecasts([forecast]), .profiles([profile])] {
+        let lasting = AnomalyResult(
+            series: Self.key, time: 5, revision: Revision(rawValue: 9), onset: 4, end: nil, score: 0.6125, expected: 1 / 3, seen: nil,
+            cause: "level up")
+        var ended = lasting
+        ended.end = 5
+        ended.seen = -1e300
+        for record in [ResultRecord.forecasts([forecast]), .profiles([profile]), .anomalies([lasting, ended])] {
             #expect(try ResultRecord.decode(record.encode(shard: Self.key.id.shard)[0]) == record)
         }
     }
@@ -53,6 +59,7 @@ import TimeSeries
         "", "[]", "{}", #"{"schema":2,"kind":"windows","time":1,"results":[]}"#, #"{"schema":1,"kind":"what","time":1,"results":[]}"#,
         #"{"schema":1,"kind":"windows","time":1,"results":[{}]}"#, #"{"schema":1,"kind":"windows","results":[]}"#,
         #"{"schema":1,"kind":"forecast","time":1,"results":[{"id":"00","labels":{},"revision":1}]}"#,
+        #"{"schema":1,"kind":"anomaly","time":1,"results":[{"id":"00000000000000000000000000000001","labels":{},"revision":1,"onset":1}]}"#,
     ])
     func whatCannotBeReadSaysWhy(text: String) {
         let error = #expect(throws: RecordError.self) { try ResultRecord.decode(Array(text.utf8)) }

@@ -48,6 +48,7 @@ final class MemoryStore: ResultStore {
             $0.batch.profiles += batch.profiles
             $0.batch.forecasts += batch.forecasts
             $0.batch.chunks += batch.chunks
+            $0.batch.anomalies += batch.anomalies
         }
     }
 
@@ -92,11 +93,18 @@ final class MemoryStore: ResultStore {
         return Array(rows.suffix(limit))
     }
 
+    func anomalies(of id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [AnomalyResult] {
+        let touching = try read().anomalies.filter { $0.series.id == id && $0.onset <= to && $0.end.map { $0 > from } ?? true }
+        return touching.sorted { $0.onset < $1.onset }.suffix(limit)
+    }
+
     func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult] {
         try read().chunks.filter { $0.series.id == id && $0.end > from && $0.start < to }.sorted { $0.start < $1.start }
     }
 
     func recentChunks(shards: Set<Shard>, since: Milliseconds, _ receive: @Sendable ([ChunkResult]) async throws -> Void) async throws {}
+    func modelStates(shards: Set<Shard>, _ receive: @Sendable ([ModelStateResult]) async throws -> Void) async throws {}
+    func nextEpoch(for name: String) async throws -> Int64 { 1 }
     func latestWindowTimes(shards: Set<Shard>) async throws -> [Fingerprint: Milliseconds] { [:] }
     func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int { 0 }
     func checkHealth() async throws { _ = try read() }

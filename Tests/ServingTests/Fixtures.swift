@@ -53,6 +53,12 @@ func forecast(_ key: SeriesKey, at time: Milliseconds = noon, revision: Int64 = 
         min: prediction(1), avg: prediction(2), path: (1...10).map { prediction(Double($0)) })
 }
 
+func anomaly(_ key: SeriesKey, onset: Milliseconds, at time: Milliseconds, end: Milliseconds? = nil) -> AnomalyResult {
+    AnomalyResult(
+        series: key, time: time, revision: Revision(rawValue: 1), onset: onset, end: end, score: 0.6, expected: 2, seen: 9,
+        cause: "level up")
+}
+
 func unforecast(_ key: SeriesKey, at time: Milliseconds = noon) -> ForecastResult {
     ForecastResult(
         series: key, time: time, revision: Revision(rawValue: 1), horizon: 600_000, step: 60_000, reason: "too short: 12 of 40 samples")

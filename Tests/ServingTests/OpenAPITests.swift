@@ -44,6 +44,7 @@ struct SchemaValidator {
         case "minItems": return (value.arrayValue?.count ?? .max) >= (operand.intValue ?? 0) ? [] : ["\(place): too few items"]
         case "maxItems": return (value.arrayValue?.count ?? 0) <= (operand.intValue ?? 0) ? [] : ["\(place): too many items"]
         case "minimum": return (value.doubleValue ?? .infinity) >= (operand.doubleValue ?? 0) ? [] : ["\(place): too small"]
+        case "maximum": return (value.doubleValue ?? -.infinity) <= (operand.doubleValue ?? 0) ? [] : ["\(place): too large"]
         case "items":
             return (value.arrayValue ?? []).enumerated().flatMap { mistakes($1, operand, at: "\(place)[\($0)]") }
         case "required":
@@ -172,6 +173,9 @@ struct OpenAPITests {
         batch.profiles = [profile(load), profile(counter, verdict: nil)]
         batch.forecasts = [forecast(load, at: noon - 60_000), forecast(load), unforecast(empty)]
         batch.chunks = [chunk(load, times: [noon - 30_000, noon - 15_000], values: [1, .nan])]
+        batch.anomalies = [
+            anomaly(load, onset: noon - 600_000, at: noon - 500_000, end: noon - 550_000), anomaly(load, onset: noon, at: noon),
+        ]
         try await bench.store.write(batch)
         bench.receive([(load, 1.5), (counter, 100)], at: noon - 10_000)
         bench.receive([(load, .infinity), (counter, 130)], at: noon - 5000)

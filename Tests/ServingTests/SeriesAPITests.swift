@@ -95,12 +95,40 @@ struct SeriesAPITests {
         }
     }
 
-    @Test func profileAndAnomalies() async throws {
+    @Test func newestProfile() async throws {
         try await bench().test { client in
             let result = try await client.get("/api/v1/series/\(load.id)/profile").json["results"]?.arrayValue?.first
             #expect(result?["profile"]?["autocorrelation"]?["significantLags"] == [1, 2])
-            let anomalies = try await client.get("/api/v1/series/\(load.id)/anomalies").json
-            #expect(anomalies["results"] == [])
+        }
+    }
+
+    /// Stored incidents, and the newest as it is live before the store has it.
+    @Test func incidents() async throws {
+        let bench = try await bench()
+        var stored = StoreBatch()
+        stored.anomalies = [
+            anomaly(load, onset: noon - 7_200_000, at: noon - 7_000_000, end: noon - 7_100_000),
+            anomaly(load, onset: noon - 600_000, at: noon - 590_000),
+        ]
+        try await bench.store.write(stored)
+        try await bench.test { client in
+            func found(_ query: [(String, String)] = []) async throws -> [JSONValue] {
+                try await client.get("/api/v1/series/\(load.id)/anomalies", query).json["results"]?.arrayValue ?? []
+            }
+            let first = try await found()
+            #expect(first.map { $0["onsetMs"]?.int64Value } == [noon - 7_200_000, noon - 600_000])
+            #expect(first.first?["endMs"]?.int64Value == noon - 7_100_000)
+            #expect(first.last?["end"] == .null && first.last?["cause"] == "level up" && first.last?["seen"] == 9)
+            bench.receive(.anomalies([anomaly(load, onset: noon - 600_000, at: noon, end: noon - 500_000)]))
+            #expect(try await found().map { $0["endMs"]?.int64Value } == [noon - 7_100_000, noon - 500_000])
+            bench.receive(.anomalies([anomaly(load, onset: noon + 5, at: noon + 5)]))
+            #expect(try await found().count == 3)
+            #expect(try await found([("limit", "1")]).map { $0["onsetMs"]?.int64Value } == [noon + 5])
+            #expect(
+                try await found([("from", "\(noon - 550_000)"), ("to", "\(noon)")]).map { $0["onsetMs"]?.int64Value }.first == noon
+                    - 600_000)
+            let none = try await client.get("/api/v1/series/\(bytes.id)/anomalies").json
+            #expect(none["results"] == [])
         }
     }
 

@@ -21,6 +21,7 @@ package final class ModelStore: ResultStore {
         var forecastsLatest: [Place: ForecastResult] = [:]
         var chunks: [Place: ChunkResult] = [:]
         var modelStates: [Fingerprint: ModelStateResult] = [:]
+        var anomalies: [Place: AnomalyResult] = [:]
         var epochs: [String: Int64] = [:]
     }
 
@@ -51,6 +52,13 @@ package final class ModelStore: ResultStore {
                 see(chunk.series, chunk.start, chunk.end, &state)
                 let place = Place(series: chunk.series.id, time: chunk.start)
                 if state.chunks[place].map({ chunk.revision > $0.revision }) ?? true { state.chunks[place] = chunk }
+            }
+            for anomaly in batch.anomalies {
+                see(anomaly.series, anomaly.onset, anomaly.time, &state)
+                let place = Place(series: anomaly.series.id, time: anomaly.onset)
+                if state.anomalies[place].map({ (anomaly.time, anomaly.revision) > ($0.time, $0.revision) }) ?? true {
+                    state.anomalies[place] = anomaly
+                }
             }
             for model in batch.modelStates {
                 see(model.series, model.time, model.time, &state)
@@ -159,6 +167,20 @@ package final class ModelStore: ResultStore {
         }
     }
 
+    package func anomalies(of id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [AnomalyResult] {
+        state.withLock { state in
+            let touching = state.anomalies.values.filter { anomaly in
+                anomaly.series.id == id && anomaly.onset <= to && anomaly.end.map { $0 > from } ?? true
+            }
+            let sorted = touching.sorted { $0.onset < $1.onset }.map { anomaly in
+                var anomaly = anomaly
+                anomaly.series = state.series[id]?.key ?? anomaly.series
+                return anomaly
+            }
+            return Array(sorted.suffix(max(0, limit)))
+        }
+    }
+
     package func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult] {
         state.withLock { state in
             state.chunks.values.filter { $0.series.id == id && $0.end > from && $0.start < to }.sorted { $0.start < $1.start }
@@ -206,10 +228,12 @@ package final class ModelStore: ResultStore {
             state.forecasts = state.forecasts.filter { $0.key.time > now - retention.forecasts }
             state.forecastsLatest = state.forecastsLatest.filter { $0.value.time > now - retention.forecasts }
             state.chunks = state.chunks.filter { $0.value.end > now - retention.chunks }
+            state.anomalies = state.anomalies.filter { $0.value.time > now - retention.anomalies }
             let used = Set(state.windowsLatest.keys.map(\.series)).union(state.profiles.keys).union(
                 state.forecastsLatest.keys.map(\.series)
             )
             .union(state.chunks.keys.map(\.series)).union(state.windows.keys.map(\.series)).union(state.forecasts.keys.map(\.series))
+            .union(state.anomalies.keys.map(\.series))
             state.series = state.series.filter { used.contains($0.key) }
             return before - count(state)
         }
@@ -217,7 +241,7 @@ package final class ModelStore: ResultStore {
 
     private func count(_ state: State) -> Int {
         state.windows.count + state.windowsLatest.count + state.profiles.count + state.forecasts.count + state.forecastsLatest.count
-            + state.chunks.count + state.series.count
+            + state.chunks.count + state.series.count + state.anomalies.count
     }
 
     package func checkHealth() async throws {}

@@ -42,7 +42,9 @@ import TimeSeries
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - began) / 1e9
         let rows = count.withLock { $0 }
         #expect(rows == keys.count * 336)
-        print("summaries of \(rows) chunks in \((seconds * 1e4).rounded() / 10) ms, \((seconds / Double(rows) * 1e8).rounded() / 100) us each")
+        print(
+            "summaries of \(rows) chunks in \((seconds * 1e4).rounded() / 10) ms, \((seconds / Double(rows) * 1e8).rounded() / 100) us each"
+        )
         #expect(seconds / Double(rows) < 20e-6)
         await store.close()
     }

@@ -15,6 +15,7 @@ struct BatchWriter {
         try writeForecasts(batch.forecasts)
         try writeChunks(batch.chunks)
         try writeModelStates(batch.modelStates)
+        try writeAnomalies(batch.anomalies)
     }
 
     /// The number of a series; every series of the batch has one.
@@ -192,6 +193,30 @@ struct BatchWriter {
             try statement.bind(row.version.time)
             try statement.bind(row.version.revision)
             try statement.bind(states[Int(row.result)].data)
+            try statement.run()
+        }
+    }
+
+    // MARK: Anomalies
+
+    private func writeAnomalies(_ anomalies: [AnomalyResult]) throws {
+        if anomalies.isEmpty { return }
+        let rows = WritePlan.reduced(
+            anomalies.enumerated().map { i, anomaly in
+                PlannedRow(
+                    key: .init(series: id(anomaly.series), time: anomaly.onset),
+                    version: .init(time: anomaly.time, revision: anomaly.revision.rawValue), result: Int32(i))
+            })
+        var statement = try SQLStatement(db, BatchWriter.anomalies)
+        for row in rows {
+            let anomaly = anomalies[Int(row.result)]
+            try statement.bind(row.key.series)
+            try statement.bind(row.key.time)
+            try statement.bind(row.version.time)
+            try statement.bind(row.version.revision)
+            if let end = anomaly.end { try statement.bind(end) } else { try statement.bind(nil as Double?) }
+            for value in [anomaly.score, anomaly.expected, anomaly.seen] { try statement.bind(value) }
+            try statement.bind(anomaly.cause)
             try statement.run()
         }
     }

@@ -14,7 +14,27 @@ enum SQLiteSchema {
         }
         migrator.registerMigration("chunk-summaries") { db in try db.execute(sql: chunkSummaries) }
         migrator.registerMigration("model-states") { db in try db.execute(sql: modelStates) }
+        migrator.registerMigration("anomalies") { db in try db.execute(sql: anomalies) }
         return migrator
+    }
+
+    /// One row for each incident, replaced while it lasts.
+    private static var anomalies: String {
+        """
+        CREATE TABLE anomalies (
+            series INTEGER NOT NULL,
+            onset_ms INTEGER NOT NULL,
+            time_ms INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            end_ms INTEGER,
+            score REAL, expected REAL, seen REAL,
+            cause TEXT NOT NULL,
+            PRIMARY KEY (series, onset_ms)
+        ) STRICT, WITHOUT ROWID;
+        CREATE VIEW anomalies_view AS
+            SELECT s.notation, \(iso("a.onset_ms")) AS onset, \(iso("a.end_ms")) AS end_time, a.score, a.expected, a.seen, a.cause
+            FROM anomalies a JOIN series s ON s.id = a.series;
+        """
     }
 
     private static let modelStates = """

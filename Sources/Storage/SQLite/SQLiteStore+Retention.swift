@@ -8,7 +8,7 @@ extension SQLiteStore {
     package func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int {
         let cutoffs = Cutoffs(
             windows: before(now, retention.windows), forecasts: before(now, retention.forecasts), profiles: before(now, retention.profiles),
-            chunks: before(now, retention.chunks))
+            chunks: before(now, retention.chunks), anomalies: before(now, retention.anomalies))
         var removed = try await removeHistory(cutoffs)
         removed += try await removeLatest(cutoffs)
         removed += try await removeSeries(cutoffs)
@@ -23,8 +23,9 @@ extension SQLiteStore {
         var forecasts: Milliseconds
         var profiles: Milliseconds
         var chunks: Milliseconds
+        var anomalies: Milliseconds
 
-        var earliest: Milliseconds { min(min(windows, forecasts), min(profiles, chunks)) }
+        var earliest: Milliseconds { min(min(windows, forecasts), min(profiles, chunks), anomalies) }
     }
 
     private func before(_ now: Milliseconds, _ age: Milliseconds) -> Milliseconds {
@@ -67,11 +68,11 @@ extension SQLiteStore {
         }
     }
 
-    /// Removes the latest rows of series that have had no new ones for so long.
+    /// Removes the latest rows of series that have had no new ones for so long, and the incidents that nothing was heard of for so long.
     private func removeLatest(_ cutoffs: Cutoffs) async throws -> Int {
         let tables = [
             ("window_statistics_latest", cutoffs.windows), ("forecasts_latest", cutoffs.forecasts), ("profiles_latest", cutoffs.profiles),
-            ("model_states", cutoffs.windows),
+            ("model_states", cutoffs.windows), ("anomalies", cutoffs.anomalies),
         ]
         return try await overSeries { db, first, last in
             var removed = 0
@@ -97,6 +98,7 @@ extension SQLiteStore {
                         AND NOT EXISTS (SELECT 1 FROM forecasts_latest f WHERE f.series = series.id)
                         AND NOT EXISTS (SELECT 1 FROM profiles_latest p WHERE p.series = series.id)
                         AND NOT EXISTS (SELECT 1 FROM model_states m WHERE m.series = series.id)
+                        AND NOT EXISTS (SELECT 1 FROM anomalies a WHERE a.series = series.id)
                     """, arguments: [first, last, cutoff])
             let removed = db.changesCount
             if removed > 0 {
@@ -122,7 +124,7 @@ extension SQLiteStore {
             guard let oldest = try await read({ try SQLiteStore.oldest($0, chunksBefore: lastDay) }), oldest < lastHour else { break }
             let cutoff = min((WritePlan.hour(oldest) + 1) * WritePlan.hour, lastHour)
             let step = try await removeHistory(
-                Cutoffs(windows: cutoff, forecasts: cutoff, profiles: cutoff, chunks: min(cutoff, lastDay)))
+                Cutoffs(windows: cutoff, forecasts: cutoff, profiles: cutoff, chunks: min(cutoff, lastDay), anomalies: .min))
             if step == 0 { break }
             removed += step
         }

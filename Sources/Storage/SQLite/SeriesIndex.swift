@@ -54,6 +54,7 @@ struct SeriesIndex: Sendable {
         for result in batch.forecasts { note(result.series, result.time, result.time) }
         for chunk in batch.chunks { note(chunk.series, chunk.start, chunk.end) }
         for state in batch.modelStates { note(state.series, state.time, state.time) }
+        for anomaly in batch.anomalies { note(anomaly.series, anomaly.onset, anomaly.time) }
         return sightings
     }
 

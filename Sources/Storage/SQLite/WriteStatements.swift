@@ -20,6 +20,8 @@ extension BatchWriter {
         values: ["end_ms", "revision", "samples", "replay_offset", "count", "min", "max", "reference", "mean_offset", "m2", "data"])
 
     static let modelStates = upsert("model_states", key: ["series"], values: ["time_ms", "revision", "data"])
+    static let anomalies = upsert(
+        "anomalies", key: ["series", "onset_ms"], values: ["time_ms", "revision", "end_ms", "score", "expected", "seen", "cause"])
 
     /// Inserts a row, or replaces the one with the key if the new one is a later version: by time where the time is no part of the
     /// key (the latest tables), then by revision.

@@ -8,7 +8,7 @@ struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Run the analysis over files of data, so that others can check its numbers.",
-        subcommands: [Profile.self, Forecast.self])
+        subcommands: [Profile.self, Forecast.self, Anomalies.self])
 
     struct Data: ParsableArguments {
         @Option(
@@ -31,7 +31,8 @@ struct EvaluateCommand: ParsableCommand {
             abstract: "Print the profile of each file as one JSON object a line.",
             discussion: """
                 Fields: file, n, acf (lags 0-40), ljungBox, pacf (lags 0-20), adf, adfTrend, kpss, kpssTrend, verdict, seasonality with periods in \
-                samples. Numbers in full precision; scripts/golden.py computes the same with statsmodels.
+                samples, burg (order 10), windows (the last 240 and 720 values); with --period also stl and decompose. Numbers in full \
+                precision; scripts/golden.py computes the same with statsmodels and compares.
 
                 Example:
                   almanac evaluate profile --data series/ --step 60s
@@ -39,9 +40,13 @@ struct EvaluateCommand: ParsableCommand {
 
         @OptionGroup var input: Data
 
+        @Option(help: ArgumentHelp("Decompose with this period too.", valueName: "samples"))
+        var period: Int?
+
         func run() throws {
             _ = try input.milliseconds(input.step, "--step")
-            for file in try ValueFile.read(below: input.data) { Output.line(ProfileEvaluation.json(file).jsonText) }
+            if let period, period < 2 { throw ValidationError("--period \(period): give a number of samples, at least 2") }
+            for file in try ValueFile.read(below: input.data) { Output.line(ProfileEvaluation.json(file, period: period).jsonText) }
         }
     }
 
@@ -67,6 +72,9 @@ struct EvaluateCommand: ParsableCommand {
         @Option(help: "Origins in each file, evenly spaced.")
         var origins = 12
 
+        @Flag(help: "Go through each file value by value as the product does: a fit every 15 values, calibration in between.")
+        var online = false
+
         @Option(help: ArgumentHelp("The file to write; - for standard output.", valueName: "file"))
         var csv = "-"
 
@@ -77,7 +85,8 @@ struct EvaluateCommand: ParsableCommand {
                 throw ValidationError("--horizon \(horizon): must be a multiple of --step \(input.step)")
             }
             guard context > 0, origins > 0 else { throw ValidationError("--context and --origins must be positive") }
-            let evaluation = ForecastEvaluation(context: context, horizon: Int(length / step), origins: origins)
+            let evaluation = ForecastEvaluation(
+                context: context, horizon: Int(length / step), origins: origins, step: step, online: online)
             var lines = [ForecastEvaluation.header]
             for file in try ValueFile.read(below: input.data) { lines += evaluation.rows(file) }
             let text = lines.joined(separator: "\n") + "\n"
@@ -85,6 +94,35 @@ struct EvaluateCommand: ParsableCommand {
             do { try text.write(toFile: csv, atomically: true, encoding: .utf8) } catch {
                 throw Failure("\(csv) cannot be written: \(error.localizedDescription)")
             }
+        }
+    }
+
+    struct Anomalies: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Score every row of each file for being an anomaly, streaming, as CSV.",
+            discussion: """
+                Reads every CSV file with the header 'timestamp,value' below --data, row by row in order, and writes timestamp,value,anomaly_score at the same \
+                path below --out. The score is in 0-1: -log10 p / 10 where a row is news, 0 where it belongs to what was just reported. The parameters are the \
+                product's defaults; no file is treated apart. scripts/nab-score.py scores the result as the Numenta Anomaly Benchmark does.
+
+                Example:
+                  almanac evaluate anomalies --data nab/ --out scores/
+                """)
+
+        @Option(
+            help: ArgumentHelp("A folder; every CSV file below it with the header 'timestamp,value' is read.", valueName: "dir"))
+        var data: String
+
+        @Option(help: ArgumentHelp("The folder to write to; it is made if missing.", valueName: "dir"))
+        var out: String
+
+        func run() throws {
+            func whole(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+            guard whole(data) != whole(out) else {
+                throw ValidationError("--out \(out): must be another folder than --data, whose files it would replace")
+            }
+            let (files, summary) = try AnomalyEvaluation().run(data: data, out: out)
+            Output.line("\(files) files, \(summary.rows) rows, \(summary.incidents) incidents at the default rate")
         }
     }
 }
