@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench format lint clean
+.PHONY: help run build test bench accuracy format lint clean
 
 ARGS ?=
 RELEASE := -c release --static-swift-stdlib
@@ -29,6 +29,13 @@ test: ## build and run all tests (debug): make test ARGS="--filter WindowTests"
 bench: ## build the benchmarks for release and run them
 	@scripts/install-deps.sh run
 	swift run $(RELEASE) almanac-bench $(ARGS)
+
+accuracy: ## compare forecasts with statsforecast and FLAIR, anomalies with NAB's scores: make accuracy ARGS="--protocols 1min"
+	@scripts/install-deps.sh run
+	swift build $(RELEASE) --product almanac
+	@scripts/accuracy.py $(ARGS)
+	.build/release/almanac evaluate anomalies --data ../shared/data/nab --out .accuracy/nab
+	@scripts/nab-score.py --data ../shared/data/nab --scores .accuracy/nab
 
 format: ## format the sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)

@@ -107,7 +107,10 @@ extension Configuration {
     /// Every secret text, for the log to hide.
     var secrets: [String] {
         let accesses = collect.scrape.map(\.access) + collect.prometheus.map(\.access)
-        let all = server.tokens.map(\.token) + server.users.map(\.password) + accesses.flatMap { [$0.bearerToken, $0.password] }
+        let all =
+            server.tokens.map(\.token) + server.users.map(\.password)
+            + [messaging.kafka.sasl?.password, store.mysql.password, coordination.zookeeper.password]
+            + accesses.flatMap { [$0.bearerToken, $0.password] }
         return all.compactMap { $0?.reveal() }
     }
 }
