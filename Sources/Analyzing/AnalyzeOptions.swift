@@ -35,6 +35,13 @@ package struct AnalyzeOptions: Sendable {
     /// Metric names that are forecast; nil for all.
     package var forecastMetrics: (@Sendable (String) -> Bool)?
 
+    /// How anomalies are told from chance; nil for none at all.
+    package var anomalies: AnomalyOptions? = AnomalyOptions()
+    /// Metric names that are watched for anomalies; nil for all.
+    package var anomalyMetrics: (@Sendable (String) -> Bool)?
+    /// How often what was learnt of a series goes to the store.
+    package var modelStateInterval: Milliseconds = 1_800_000
+
     package init() {}
 
     /// Rows of times further in the past are never asked for: a source whose first timestamp is absurd must not be evaluated since 1970.

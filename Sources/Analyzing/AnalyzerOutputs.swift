@@ -35,6 +35,11 @@ struct AnalyzerOutputs: Sendable {
             }
             metrics.chunks.add(chunks.count)
         }
+        for (shard, states) in output.modelStates {
+            for value in ModelStatesRecord.encode(states) {
+                records.append(ProducerRecord(topic: options.chunksTopic, key: .shard(shard), value: value))
+            }
+        }
         for (shard, record) in output.results {
             for value in record.encode(shard: shard) {
                 bytes += value.count

@@ -19,9 +19,10 @@ package struct IngestOutcome: Sendable, Equatable {
 package struct AnalyzerOutput: Sendable {
     package var results: [(shard: Shard, record: ResultRecord)] = []
     package var chunks: [(shard: Shard, chunks: [ChunkResult])] = []
+    package var modelStates: [(shard: Shard, states: [ModelStateResult])] = []
     package var lines: [EvaluationLogLine] = []
 
-    package var isEmpty: Bool { results.isEmpty && chunks.isEmpty && lines.isEmpty }
+    package var isEmpty: Bool { results.isEmpty && chunks.isEmpty && modelStates.isEmpty && lines.isEmpty }
 }
 
 /// The analyzer as a pure state machine: records and the time go in, results and sealed chunks come out. No I/O.

@@ -31,6 +31,7 @@ extension AnalyzerState {
                 evaluateWindows(schedule.members, at: t, skipsEmpty: isPast, &output)
                 // What a series is like and what comes next are said of the present only.
                 if isLast, !isPast {
+                    detectAnomalies(schedule.members, after: schedule.modelsAt ?? t - options.interval, at: t, &output)
                     evaluateModels(schedule.members, after: schedule.modelsAt ?? t - options.interval, at: t, &output)
                     schedules[source]?.modelsAt = t
                 }
@@ -56,6 +57,8 @@ extension AnalyzerState {
             for id in schedule.members {
                 table[id].history.forget(after: limit)
                 table[id].rollup.forget(after: limit, slot: options.rollupSlot)
+                // What was learnt of times ahead would refuse what comes now.
+                table[id].models = SeriesModels()
             }
         }
     }
@@ -163,7 +166,7 @@ extension AnalyzerState {
             let expired = behind - behind % options.chunkSpan
             if expired > schedule.expired {
                 schedules[source]?.expired = expired
-                expireMembers(schedule.members, source: source, before: expired - options.holding - options.chunkSpan)
+                expireMembers(schedule.members, source: source, before: expired - options.holding - options.chunkSpan, &output)
             }
         }
     }
@@ -177,11 +180,15 @@ extension AnalyzerState {
         }
     }
 
-    private mutating func expireMembers(_ members: [Int32], source: UInt64, before time: Milliseconds) {
+    private mutating func expireMembers(
+        _ members: [Int32], source: UInt64, before time: Milliseconds, _ output: inout AnalyzerOutput
+    ) {
         var gone: [Int32] = []
         for id in members {
             table[id].history.expire(before: time)
-            if table[id].history.isEmpty { gone.append(id) }
+            guard table[id].history.isEmpty else { continue }
+            gone.append(id)
+            if let ended = finishDetection(id) { output.results.append((ended.series.id.shard, .anomalies([ended]))) }
         }
         forget(gone, source: source)
     }

@@ -2,18 +2,12 @@ import Analytics
 import Records
 import TimeSeries
 
-/// The fitted forecaster of one series, until the next fit.
-struct ForecastState: Sendable {
-    var model: ForecastModel
-    var fittedAt: Milliseconds
-    var step: Milliseconds
-}
-
 extension AnalyzerState {
     /// Profiles and forecasts that are due at `t`. Each series has its own place in the interval, by its fingerprint, so that the work is spread.
     mutating func evaluateModels(_ members: [Int32], after before: Milliseconds, at t: Milliseconds, _ output: inout AnalyzerOutput) {
         var profiles: [Shard: [ProfileResult]] = [:]
         var forecasts: [Shard: [ForecastResult]] = [:]
+        var states: [Shard: [ModelStateResult]] = [:]
         var profileTimes = DurationCollector()
         var forecastTimes = DurationCollector()
         for id in members {
@@ -32,12 +26,14 @@ extension AnalyzerState {
             if isForecastDue {
                 let began = stopwatch()
                 forecasts[shard, default: []].append(forecast(id, series, at: t))
+                if let state = modelState(id, at: t) { states[shard, default: []].append(state) }
                 forecastTimes.fetch += fetched - started
                 forecastTimes.add(stopwatch() - began)
             }
         }
         for (shard, results) in profiles { output.results.append((shard, .profiles(results))) }
         for (shard, results) in forecasts { output.results.append((shard, .forecasts(results))) }
+        for (shard, results) in states { output.modelStates.append((shard, results)) }
         if !profileTimes.isEmpty { output.lines.append(profileTimes.line(.metadata, time: t)) }
         if !forecastTimes.isEmpty { output.lines.append(forecastTimes.line(.predict, time: t)) }
     }
@@ -45,7 +41,7 @@ extension AnalyzerState {
     private func isForecast(_ id: Int32) -> Bool { options.forecastMetrics?(table[id].key.labels.name) ?? true }
 
     /// A young series is looked at more often: an answer after one minute is worth more than one after an hour.
-    private func isDue(_ id: Int32, after before: Milliseconds, at t: Milliseconds, interval: Milliseconds) -> Bool {
+    func isDue(_ id: Int32, after before: Milliseconds, at t: Milliseconds, interval: Milliseconds) -> Bool {
         let age = Milliseconds(table[id].history.headCount) * options.interval
         let period = table[id].history.isYoung ? min(interval, max(options.interval, age / 2)) : interval
         let slots = max(1, period / options.interval)
@@ -74,7 +70,6 @@ extension AnalyzerState {
         var result = ForecastResult(
             series: key, time: t, revision: revision(of: key.id.shard), horizon: options.forecastHorizon, step: series.step)
         guard t - series.end <= max(4 * series.step, options.idleTimeout) else {
-            table[id].forecast = nil
             result.reason = "no sample since \((t - series.end) / 1000) s"
             return result
         }
@@ -92,25 +87,79 @@ extension AnalyzerState {
         return result
     }
 
-    /// Uses the fitted model; fits anew when it is old, was fitted on much less, or the step changed.
+    /// Tells the forecaster what has come since, fits it anew when the fit is old, was made on much less, or the step changed, and asks it.
     private mutating func model(_ id: Int32, _ series: EvenSeries, steps: Int, at t: Milliseconds) -> Answer<Forecast> {
-        let values = series.values
-        if let state = table[id].forecast, state.step == series.step, state.model.horizon == steps,
-            t - state.fittedAt < options.forecastRefit, values.count < state.model.count * 5 / 4 + 2,
-            values.count >= state.model.count * 3 / 4
+        tellForecaster(id, series, steps: steps)
+        if let forecaster = table[id].models.forecaster, t - forecaster.fittedAt < options.forecastRefit,
+            series.values.count < forecaster.state.model.count * 5 / 4 + 2, series.values.count >= forecaster.state.model.count * 3 / 4
         {
-            return state.model.forecast(from: values.span)
+            return ask(id, series)
         }
-        let fitted = ForecastModel.fit(values.span, horizon: steps)
+        let fitted = ForecastModel.fit(series.values.span, horizon: steps)
         guard let model = fitted.value else {
-            table[id].forecast = nil
+            table[id].models.forecaster = nil
             return .none(fitted.reason ?? "no model")
         }
-        // A model is kept with an age that differs from series to series: refits spread over the interval.
-        let spread = Milliseconds(table[id].key.id.high >> 32) % max(1, options.forecastRefit / 2)
-        let isFirst = table[id].forecast == nil
-        table[id].forecast = ForecastState(model: model, fittedAt: isFirst ? t - spread : t, step: series.step)
-        return model.forecast(from: values.span)
+        if table[id].models.forecaster == nil {
+            // A first model is kept with an age that differs from series to series: refits spread over the interval.
+            let spread = Milliseconds(table[id].key.id.high >> 32) % max(1, options.forecastRefit / 2)
+            table[id].models.forecaster = .init(
+                state: ForecastState(model: model), fittedAt: t - spread, step: series.step, seenTo: series.end)
+        } else {
+            table[id].models.forecaster?.state.refit(model)
+            table[id].models.forecaster?.fittedAt = t
+        }
+        return ask(id, series)
+    }
+
+    private mutating func ask(_ id: Int32, _ series: EvenSeries) -> Answer<Forecast> {
+        table[id].models.forecaster?.state.forecast(from: series.values.span) ?? .none("no model")
+    }
+
+    /// The values since the last look score the forecast that was made of them. A forecaster of another step or horizon is dropped.
+    private mutating func tellForecaster(_ id: Int32, _ series: EvenSeries, steps: Int) {
+        guard let forecaster = table[id].models.forecaster else { return }
+        if forecaster.step != series.step || forecaster.state.model.horizon != steps {
+            table[id].models.forecaster = nil
+            return
+        }
+        let elapsed = series.end - forecaster.seenTo
+        if elapsed <= 0 { return }
+        let count = Int((elapsed + series.step / 2) / series.step)
+        if count > min(steps, series.values.count) {
+            table[id].models.forecaster?.state.skip(count)
+        } else {
+            for value in series.values.suffix(count) { table[id].models.forecaster?.state.update(value) }
+        }
+        table[id].models.forecaster?.seenTo = series.end
+    }
+
+    // MARK: Model states
+
+    /// The model state of a series, if it is time to send it to the store: each series at its own place in the interval.
+    private mutating func modelState(_ id: Int32, at t: Milliseconds) -> ModelStateResult? {
+        let models = table[id].models
+        if models.forecaster == nil && models.detector == nil { return nil }
+        if models.savedAt == .min {
+            // Young series first learn; the spread keeps those of one start apart.
+            table[id].models.savedAt = t - Milliseconds(table[id].key.id.high >> 32) % max(1, options.modelStateInterval)
+            return nil
+        }
+        guard t - models.savedAt >= options.modelStateInterval else { return nil }
+        table[id].models.savedAt = t
+        let key = table[id].key
+        return ModelStateResult(series: key, time: t, revision: revision(of: key.id.shard), data: models.encode())
+    }
+
+    /// Takes what an earlier owner had learnt, for series that are held.
+    package mutating func restore(models states: [ModelStateResult]) {
+        for state in states {
+            guard let id = table.id(of: state.series.id),
+                let models = SeriesModels(decoding: state.data, anomalies: options.anomalies ?? .init())
+            else { continue }
+            table[id].models = models
+            table[id].models.savedAt = state.time
+        }
     }
 }
 

@@ -16,7 +16,8 @@ struct AnalyzedSeries: Sendable {
     var replayFrom: Int64 = 0
     /// The source it belongs to.
     var source: UInt64 = 0
-    var forecast: ForecastState?
+    /// What has been learnt beyond the samples.
+    var models = SeriesModels()
     /// Means of the sealed chunks of the last weeks.
     var rollup = Rollup()
 
@@ -68,6 +69,9 @@ struct SeriesTable: Sendable {
         return made
     }
 
+    /// The dense id of a series that is held.
+    func id(of series: Fingerprint) -> Int32? { ids[series] }
+
     /// The dense id of a series, made if it is new.
     mutating func intern(_ key: SeriesKey) -> Int32 {
         if let known = ids[key.id] { return known }
@@ -90,7 +94,7 @@ struct SeriesTable: Sendable {
         if type == .unknown || key.type == type { return }
         series[Int(id)].key = SeriesKey(labels: key.labels, type: type, id: key.id)
         series[Int(id)].history.reinterpret(asCounter: type == .counter, scratch: &scratch)
-        series[Int(id)].forecast = nil
+        series[Int(id)].models = SeriesModels()
         // Means of values say nothing of rates.
         if type == .counter || key.type == .counter { series[Int(id)].rollup = Rollup() }
     }

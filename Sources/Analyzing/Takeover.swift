@@ -45,6 +45,7 @@ struct Takeover: Sendable {
         let end = ends[place] ?? 0
         state.distrustOffsets(beyond: [partition: end])
         try await loadRollups(&state, resumed: resumed)
+        try await loadModels(&state, shards)
         // A committed offset beyond the end is of a log that is no more.
         let from = committed[place].map { $0 > end ? 0 : $0 } ?? 0
         return LoadedPartition(partition: partition, state: state, latestRows: rows, from: from, until: end, chunks: chunks.count)
@@ -73,6 +74,16 @@ struct Takeover: Sendable {
             try await self.store.chunkSummaries(shards: empty.shards, since: since) { page in restoration.withLock { $0.take(page) } }
         }
         state.adopt(restoration.withLock { $0 })
+    }
+
+    /// What an earlier owner had learnt.
+    private func loadModels(_ state: inout AnalyzerState, _ shards: Set<Shard>) async throws {
+        let collected = Mutex<[ModelStateResult]>([])
+        try await waiting.retrying("the store") {
+            collected.withLock { $0.removeAll() }
+            try await self.store.modelStates(shards: shards) { page in collected.withLock { $0.append(contentsOf: page) } }
+        }
+        state.restore(models: collected.withLock { $0 })
     }
 
     /// What an earlier owner sealed and sent may still be on its way into the store; without it part of the samples would be missing.

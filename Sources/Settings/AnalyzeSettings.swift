@@ -11,6 +11,7 @@ package struct AnalyzeSettings: Sendable, Equatable {
     package var quantiles = true
     package var profile = ProfileSettings()
     package var forecast = ForecastSettings()
+    package var anomalies = AnomalySettings()
 
     package init() {}
 }
@@ -27,6 +28,16 @@ package struct ForecastSettings: Sendable, Equatable {
     package var horizon: Milliseconds = 600_000
     package var refit: Milliseconds = 15 * 60_000
     package var span: Milliseconds = 12 * 3_600_000
+    /// Regular expressions over whole metric names; empty for all metrics.
+    package var metrics: [String] = []
+
+    package init() {}
+}
+
+package struct AnomalySettings: Sendable, Equatable {
+    package var enabled = true
+    /// Incidents that a week of ordinary samples of one series may give.
+    package var falseIncidentsPerWeek = 1
     /// Regular expressions over whole metric names; empty for all metrics.
     package var metrics: [String] = []
 

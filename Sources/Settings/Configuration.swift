@@ -101,6 +101,7 @@ package struct StoreRetentionSettings: Sendable, Equatable {
     package var windows: Milliseconds = 15 * 86_400_000
     package var profiles: Milliseconds = 15 * 86_400_000
     package var forecasts: Milliseconds = 15 * 86_400_000
+    package var anomalies: Milliseconds = 15 * 86_400_000
 
     package init() {}
 }

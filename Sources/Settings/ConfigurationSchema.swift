@@ -113,6 +113,7 @@ extension ConfigurationSchema {
         .value("windows", \.windows, .duration(hour...(3650 * day)), "Window statistics."),
         .value("profiles", \.profiles, .duration(hour...(3650 * day)), "Profiles."),
         .value("forecasts", \.forecasts, .duration(hour...(3650 * day)), "Forecasts."),
+        .value("anomalies", \.anomalies, .duration(hour...(3650 * day)), "Anomalies."),
     ])
 }
 
@@ -226,11 +227,20 @@ extension ConfigurationSchema {
             .value("quantiles", \.quantiles, .bool, "Compute p50, p95 and p99 of the windows."),
             .section("profile", \.profile, profile, "Autocorrelation, stationarity, seasonality."),
             .section("forecast", \.forecast, forecast, "What is expected next."),
+            .section("anomalies", \.anomalies, anomalies, "What is out of the ordinary."),
         ], check: ConfigurationChecks.analyze)
 
     private static let profile = Section<ProfileSettings>([
         .value("interval", \.interval, .duration(second...day), "Time between two profiles of a series."),
         .value("span", \.span, .duration((10 * minute)...(31 * day)), "How much of the past is looked at."),
+    ])
+
+    private static let anomalies = Section<AnomalySettings>([
+        .value("enabled", \.enabled, .bool, "Look for anomalies."),
+        .value(
+            "false_incidents_per_week", \.falseIncidentsPerWeek, .integer(1...10_000),
+            "How many incidents an ordinary series may give in a week: more finds more. The rate is aimed at, not guaranteed."),
+        .list("metrics", \.metrics, of: .regex, "Only metrics whose whole name matches one of these; empty: all."),
     ])
 
     private static let forecast = Section<ForecastSettings>([

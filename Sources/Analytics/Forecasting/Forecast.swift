@@ -24,18 +24,30 @@ package struct Forecast: Sendable, Equatable {
 
 /// Settings of the forecaster; the defaults are meant for every series.
 package struct ForecastOptions: Sendable, Equatable {
-    /// Past origins at most on which weights and intervals rest.
-    package var origins = 720
+    /// Length of the past in samples on whose forecasts weights and intervals rest; longer for long horizons.
+    package var span = 720
     /// Age in samples at which an origin counts half for the weights.
     package var halfLife = 240.0
     /// Weights fall as the mean absolute error to this power.
-    package var sharpness = 8.0
+    package var sharpness = 12.0
     /// Largest order of the autoregressions.
     package var maximumOrder = 28
+    /// Periods in samples for which seasonal candidates compete, as found by `seasonalPeriods(of:)` or known, such as a day.
+    package var seasonalPeriods: [Int] = []
     /// Samples below which nothing is forecast.
     package var minimumSamples = 10
 
     package init() {}
+
+    /// Options with the seasons that are worth a candidate each: the two strongest that explain half of the series, and the day, which
+    /// operations follow even where two days of samples do not prove it.
+    package init(detected: [SeasonalPeriod], day: Int?) {
+        let strongest = detected.filter { $0.strength >= 0.5 }.sorted { $0.strength > $1.strength }.prefix(2)
+        for period in strongest.compactMap({ Int(exactly: $0.period.rounded()) }) + (day.map { [$0] } ?? [])
+        where period >= 2 && !seasonalPeriods.contains(period) {
+            seasonalPeriods.append(period)
+        }
+    }
 }
 
 /// Expected maximum, minimum, mean and path of the next `horizon` values of an evenly spaced series, with 80 and 95 % intervals.

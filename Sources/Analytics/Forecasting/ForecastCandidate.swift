@@ -14,12 +14,16 @@ package struct ForecastOrigins: Sendable, Equatable {
     package var last: Int { first + (count - 1) * stride }
 }
 
-/// One forecaster of the pool, fitted. Adding one is adding one file and one line in `ForecastPool`.
+/// One forecaster of the pool, fitted. Adding one is adding one file, and its line in `CandidateKind` and in `ForecastPool.fit`.
 ///
 /// Candidates see a centred and scaled series (mean zero, range about one) without NaN. They are pure: the same history and origin
 /// give the same path, and a path from origin t reads only values before t.
 package protocol ForecastCandidate: Sendable {
-    var name: String { get }
+    var kind: CandidateKind { get }
+    /// What was fitted: `kind.make(parameters)` gives the candidate again.
+    var parameters: [Float] { get }
+    /// How many values before the origin a path depends on (more than by rounding).
+    var reach: Int { get }
 
     /// Row i of `paths` becomes the forecast of the `horizon` values from origin i on.
     ///
@@ -34,5 +38,30 @@ extension ForecastCandidate {
         var paths = [Double](repeating: 0, count: horizon)
         forecast(values, origins: ForecastOrigins(first: origin, stride: 1, count: 1), horizon: horizon, into: &paths)
         return paths
+    }
+}
+
+/// The forecasters there are. The raw values are part of the encoded state: never reuse one.
+package enum CandidateKind: UInt8, Sendable, CaseIterable {
+    case lastValue = 0
+    case recentMedian = 1
+    case exponentialSmoothing = 2
+    case levelAutoregression = 3
+    case differenceAutoregression = 4
+    case logAutoregression = 5
+    case seasonalAutoregression = 6
+
+    /// nil when the parameters are none of this kind.
+    package func make(_ parameters: [Float]) -> (any ForecastCandidate)? {
+        guard parameters.allSatisfy(\.isFinite) else { return nil }
+        return switch self {
+        case .lastValue: LastValue()
+        case .recentMedian: RecentMedian(parameters: parameters)
+        case .exponentialSmoothing: ExponentialSmoothing(parameters: parameters)
+        case .levelAutoregression: LevelAutoregression(coefficients: parameters.map(Double.init))
+        case .differenceAutoregression: DifferenceAutoregression(coefficients: parameters.map(Double.init))
+        case .logAutoregression: LogAutoregression(parameters: parameters)
+        case .seasonalAutoregression: SeasonalAutoregression(parameters: parameters)
+        }
     }
 }

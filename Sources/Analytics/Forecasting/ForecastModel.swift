@@ -3,40 +3,31 @@ import Glibc
 /// A fitted forecaster: candidates, weights, and the quantiles of past residuals.
 ///
 /// Fitting is the expensive half; `forecast(from:)` needs only the history and can be repeated as samples come in, until the next fit.
+/// The model itself is small (under 2 KB at 10 steps) and can be encoded.
 package struct ForecastModel: Sendable {
-    package enum Kind: Sendable, Equatable {
-        case constant
+    package enum Kind: UInt8, Sendable {
+        case constant = 0
         /// Too few samples for a pool: last value, intervals of a random walk.
-        case short
-        /// Most values equal the one before: last value.
-        case sticky
-        case pooled
+        case short = 1
+        /// Most values equal the one before: the best candidate, nearly always the last value.
+        case sticky = 2
+        case pooled = 3
     }
 
     package let horizon: Int
     package let kind: Kind
     /// Number of samples fitted.
     package let count: Int
-    /// Shift and scale of the values when fitted.
-    private let series: Scaling
-    private let pool: ForecastPool
-    private let pathResiduals: ResidualQuantiles
-    private let statisticResiduals: ResidualQuantiles
-    /// 0 for a series that was never negative; its forecasts are not either.
-    private let floor: Double
+    let scaling: SeriesScaling
+    /// What was fitted, in the form in which it is kept and encoded.
+    let table: ForecastTable
 
-    private struct Scaling: Sendable {
-        let shrink: Double
-        let factor: Double
-        let mean: Double
-
-        func center(_ x: Double) -> Double { (x * shrink - mean * shrink) * factor }
-
-        /// At most the largest double.
-        func restore(_ v: Double) -> Double {
-            let top = Double.greatestFiniteMagnitude
-            return Swift.min(Swift.max((v / factor + mean * shrink) / shrink, -top), top)
-        }
+    init(horizon: Int, kind: Kind, count: Int, scaling: SeriesScaling, table: ForecastTable) {
+        self.horizon = horizon
+        self.kind = kind
+        self.count = count
+        self.scaling = scaling
+        self.table = table
     }
 
     // MARK: Fitting
@@ -56,67 +47,36 @@ package struct ForecastModel: Sendable {
         }
     }
 
-    private var remark: String? {
+    var remark: String? {
         switch kind {
         case .constant: "constant"
         case .short: "short: \(count) samples, last value"
-        case .sticky: "mostly unchanged: last value"
+        case .sticky: "mostly unchanged"
         case .pooled: nil
         }
     }
 
     private init(constant value: Double, count: Int, horizon: Int) {
-        self.horizon = horizon
-        self.count = count
-        kind = .constant
+        let none = [Float](repeating: 0, count: (horizon + 3) * ResidualQuantiles.levelCount)
         // Centred, the value is zero and comes back without rounding.
-        series = Scaling(shrink: 1, factor: 1, mean: value)
-        pool = Self.lastValueOnly(horizon: horizon)
-        let none = [Double](repeating: 0, count: ResidualQuantiles.levelCount)
-        pathResiduals = ResidualQuantiles(offsets: (0..<horizon).flatMap { _ in none })
-        statisticResiduals = ResidualQuantiles(offsets: none + none + none)
-        floor = -.infinity
+        let scaling = SeriesScaling(shrink: 1, factor: 1, mean: value, floor: -.infinity)
+        let table = ForecastTable(pool: ForecastPool(lastValue: horizon), residuals: ResidualQuantiles(offsets: none))
+        self.init(horizon: horizon, kind: .constant, count: count, scaling: scaling, table: table)
     }
 
     private init(fitting series: CenteredSeries, horizon: Int, options: ForecastOptions) {
-        self.horizon = horizon
-        count = series.count
-        self.series = Scaling(shrink: series.shrink, factor: series.factor, mean: series.mean)
-        floor = series.min >= 0 ? 0 : -.infinity
         let values = series.storage
-        guard let origins = Self.origins(count: values.count, horizon: horizon, options: options) else {
-            kind = .short
-            pool = Self.lastValueOnly(horizon: horizon)
-            (pathResiduals, statisticResiduals) = RandomWalkIntervals.residuals(values, horizon: horizon)
-            return
-        }
-        let actual = ForecastPool.Actual(values, origins, horizon: horizon)
-        var pool: ForecastPool
-        var trials: ForecastPool.Trials
-        if Self.isSticky(values) {
-            kind = .sticky
-            pool = Self.lastValueOnly(horizon: horizon)
-            trials = pool.trials(values, origins)
+        var kind = Kind.short
+        var table: ForecastTable
+        if let origins = Self.origins(count: values.count, horizon: horizon, options: options) {
+            let isSticky = Self.isSticky(values)
+            kind = isSticky ? .sticky : .pooled
+            table = ForecastTable(fitting: values, origins: origins, horizon: horizon, isSticky: isSticky, options: options)
         } else {
-            kind = .pooled
-            pool = ForecastPool(fitting: values, horizon: horizon, options: options)
-            trials = pool.trials(values, origins)
-            let recency = (0..<origins.count).map { exp2(Double(origins[$0] - origins.last) / options.halfLife) }
-            pool.weigh(&trials, actual: actual, recency: recency, sharpness: options.sharpness)
+            let residuals = RandomWalkIntervals.residuals(values, horizon: horizon)
+            table = ForecastTable(pool: ForecastPool(lastValue: horizon), residuals: residuals)
         }
-        let pooled = pool.pooled(trials, count: origins.count)
-        let stride = Double(origins.stride)
-        pathResiduals = ResidualQuantiles(forecasts: pooled.paths, actual: actual.paths, width: horizon) { Double($0 + 1) / stride }
-        statisticResiduals = ResidualQuantiles(forecasts: pooled.statistics, actual: actual.statistics, width: 3) { _ in
-            Double(horizon) / stride
-        }
-        self.pool = pool
-    }
-
-    private static func lastValueOnly(horizon: Int) -> ForecastPool {
-        var pool = ForecastPool(paths: [LastValue()], blocks: [], horizon: horizon)
-        pool.trustLastValue()
-        return pool
+        self.init(horizon: horizon, kind: kind, count: series.count, scaling: SeriesScaling(series), table: table)
     }
 
     /// Most values equal the one before.
@@ -126,13 +86,14 @@ package struct ForecastModel: Sendable {
         return 2 * equal > values.count - 1
     }
 
-    /// The last origins with a whole horizon behind them, thinned for long horizons, whose errors overlap; nil when there are fewer than 20.
+    /// The last origins with a whole horizon behind them, a fifth of a horizon apart, since errors overlap; nil when there are fewer
+    /// than 20.
     private static func origins(count n: Int, horizon: Int, options: ForecastOptions) -> ForecastOrigins? {
         let earliest = max(16, horizon)
         let latest = n - horizon
-        let stride = max(1, horizon / 10)
+        let stride = max(2, horizon / 5)
         let available = (latest - earliest) / stride + 1
-        let count = min(max(options.origins / stride, 20), available)
+        let count = min(max(options.span / stride, 180), available)
         guard latest >= earliest, count >= 20 else { return nil }
         return ForecastOrigins(first: latest - (count - 1) * stride, stride: stride, count: count)
     }
@@ -140,31 +101,59 @@ package struct ForecastModel: Sendable {
     // MARK: Forecasting
 
     /// The forecast from the end of `history`, which is the fitted one with any number of later values.
-    package func forecast(from history: Span<Double>) -> Answer<Forecast> {
-        guard history.count > 0 else { return .none(.tooShort(count: 0, minimum: 1)) }
-        var values = [Double](repeating: 0, count: history.count)
-        for t in 0..<history.count {
-            let value = series.center(history[t])
-            guard value.isFinite else { return .none(.notFinite(index: t)) }
-            values[t] = value
+    package func forecast(from history: Span<Double>) -> Answer<Forecast> { forecast(from: history, widths: nil) }
+
+    func forecast(from history: Span<Double>, widths: IntervalWidths?) -> Answer<Forecast> {
+        switch outlook(from: history) {
+        case .failure(let reason): return .none(reason)
+        case .success(let outlook): return forecast(outlook, widths: widths)
         }
-        let origin = ForecastOrigins(first: values.count, stride: 1, count: 1)
-        var trials = pool.trials(values, origin)
-        pool.correct(&trials)
-        let centre = pool.pooled(trials, count: 1)
-        let path = (0..<horizon).map { prediction(centre.paths[$0], pathResiduals.column($0)) }
-        let statistics = (0..<3).map { prediction(centre.statistics[$0], statisticResiduals.column($0)) }
-        guard path.allSatisfy(Self.isFinite), statistics.allSatisfy(Self.isFinite) else { return .none(.overflow) }
-        let ordered = Self.ordered(statistics)
+    }
+
+    /// Centre and scale of the next values, in the unit of the model.
+    func outlook(from history: Span<Double>) -> Result<Outlook, Unanswerable> {
+        guard history.count > 0 else { return .failure(.tooShort(count: 0, minimum: 1)) }
+        for t in 0..<history.count where !history[t].isFinite { return .failure(.notFinite(index: t)) }
+        guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
+        // What lies further back does not matter.
+        let start = max(0, history.count - parts.pool.reach)
+        var values = [Double](repeating: 0, count: history.count - start)
+        for t in values.indices {
+            values[t] = scaling.center(history[start + t])
+            guard values[t].isFinite else { return .failure(.overflow) }
+        }
+        var centre = parts.pool.forecast(values)
+        let last = values[values.count - 1]
+        for s in centre.indices {
+            let bound = Double(parts.departures[s])
+            centre[s] = min(max(centre[s], last - bound), last + bound)
+        }
+        let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
+        return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals))
+    }
+
+    struct Outlook {
+        let centre: [Double]
+        let scale: Double
+        let residuals: ResidualQuantiles
+    }
+
+    func forecast(_ outlook: Outlook, widths: IntervalWidths?) -> Answer<Forecast> {
+        let predictions = outlook.centre.indices.map { s in
+            let offsets = outlook.residuals.column(s).map { Double($0) * outlook.scale }
+            let widened = widths?.apply(to: offsets, column: s, horizon: horizon) ?? offsets
+            return prediction(outlook.centre[s], widened)
+        }
+        guard predictions.allSatisfy({ $0.quantiles.allSatisfy(\.isFinite) }) else { return .none(.overflow) }
+        let ordered = Self.ordered(Array(predictions[horizon...]))
+        let path = Array(predictions[..<horizon])
         return .value(Forecast(horizon: horizon, max: ordered[0], min: ordered[1], avg: ordered[2], path: path), remark: remark)
     }
 
-    private func prediction(_ centre: Double, _ offsets: ArraySlice<Double>) -> Prediction {
-        let quantiles = offsets.map { max(series.restore(centre + $0), floor) }
+    private func prediction(_ centre: Double, _ offsets: [Double]) -> Prediction {
+        let quantiles = offsets.map { max(scaling.restore(centre + $0), scaling.floor) }
         return Prediction(expected: quantiles[ResidualQuantiles.levelCount / 2], quantiles: quantiles)
     }
-
-    private static func isFinite(_ prediction: Prediction) -> Bool { prediction.quantiles.allSatisfy(\.isFinite) }
 
     /// min <= avg <= max, which three separate forecasts do not promise.
     private static func ordered(_ statistics: [Prediction]) -> [Prediction] {
@@ -174,5 +163,33 @@ package struct ForecastModel: Sendable {
             return Prediction(expected: bound(prediction.expected, other.expected), quantiles: quantiles)
         }
         return [bound(high, Swift.max, mean), bound(low, Swift.min, mean), mean]
+    }
+}
+
+/// Shift and scale of a series when it was fitted.
+struct SeriesScaling: Sendable, Equatable {
+    let shrink: Double
+    let factor: Double
+    let mean: Double
+    /// 0 for a series that was never negative; its forecasts are not either.
+    let floor: Double
+
+    init(shrink: Double, factor: Double, mean: Double, floor: Double) {
+        self.shrink = shrink
+        self.factor = factor
+        self.mean = mean
+        self.floor = floor
+    }
+
+    init(_ series: CenteredSeries) {
+        self.init(shrink: series.shrink, factor: series.factor, mean: series.mean, floor: series.min >= 0 ? 0 : -.infinity)
+    }
+
+    func center(_ x: Double) -> Double { (x * shrink - mean * shrink) * factor }
+
+    /// At most the largest double.
+    func restore(_ v: Double) -> Double {
+        let top = Double.greatestFiniteMagnitude
+        return Swift.min(Swift.max((v / factor + mean * shrink) / shrink, -top), top)
     }
 }

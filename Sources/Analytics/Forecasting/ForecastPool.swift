@@ -1,211 +1,275 @@
 import Glibc
 
 /// The candidates of one series, fitted, and how much each is believed.
+///
+/// All tables have a column for each step of the path, then one each for maximum, minimum and mean of the horizon, and a row for each path
+/// candidate, then one for each block candidate (whose path columns are zero).
 struct ForecastPool: Sendable {
     let horizon: Int
-    let paths: [any ForecastCandidate]
-    let blocks: [any BlockCandidate]
-    /// Of each path candidate at each step: paths.count rows of `horizon`, every column sums to one.
-    private(set) var pathWeights: [Double] = []
-    /// Of each candidate (paths, then blocks) for each statistic: rows of 3, every column sums to one.
-    private(set) var statisticWeights: [Double] = []
-    /// What a candidate's statistic lacks in the median: rows of 3.
-    private(set) var corrections: [Double] = []
+    private(set) var candidates: [any ForecastCandidate]
+    /// Every column sums to one.
+    private(set) var weights: [Double]
+    /// What a candidate's statistics lack in the median: 3 a row.
+    private(set) var corrections: [Double]
 
-    var candidateCount: Int { paths.count + blocks.count }
+    /// Path candidates kept: what the others add is small, and a state has to be, too.
+    static let largestCount = 5
 
-    /// Fits the candidates to centred values.
-    init(fitting values: [Double], horizon: Int, options: ForecastOptions) {
-        var paths: [any ForecastCandidate] = [LastValue(), RecentMedian(width: 5), RecentMean(width: max(horizon, 4))]
-        func add(_ candidate: (any ForecastCandidate)?) {
-            if let candidate { paths.append(candidate) }
-        }
-        add(LevelAutoregression(fitting: values, horizon: horizon, maximumOrder: options.maximumOrder))
-        add(DifferenceAutoregression(fitting: values, horizon: horizon, maximumOrder: options.maximumOrder))
-        add(DampedHolt(fitting: values, horizon: horizon, trended: false))
-        add(DampedHolt(fitting: values, horizon: horizon, trended: true))
-        self.init(paths: paths, blocks: [RecentBlocks(blocks: 1), RecentBlocks(blocks: 3), RecentBlocks(blocks: 8)], horizon: horizon)
+    var columns: Int { horizon + 3 }
+    var rows: Int { candidates.count + BlockCandidate.allCases.count }
+    /// How many values before the origin a forecast needs.
+    var reach: Int {
+        candidates.reduce(max(LocalScale.reach, BlockCandidate.depth * horizon)) { max($0, $1.reach) } + 2
     }
 
-    init(paths: [any ForecastCandidate], blocks: [any BlockCandidate], horizon: Int) {
-        self.paths = paths
-        self.blocks = blocks
+    /// Nothing but the last value.
+    init(lastValue horizon: Int) {
+        self.init(horizon: horizon, candidates: [LastValue()])
+        for s in 0..<columns { weights[s] = 1 }
+    }
+
+    private init(horizon: Int, candidates: [any ForecastCandidate]) {
         self.horizon = horizon
+        self.candidates = candidates
+        weights = []
+        corrections = []
+        resize()
     }
 
-    /// The forecasts of all candidates from many origins.
-    struct Trials {
-        /// For each path candidate origins.count rows of `horizon`.
-        var paths: [[Double]]
-        /// For each candidate (paths, then blocks) origins.count rows of 3.
-        var statistics: [[Double]]
+    init?(horizon: Int, candidates: [any ForecastCandidate], weights: [Double], corrections: [Double]) {
+        self.init(horizon: horizon, candidates: candidates)
+        guard weights.count == self.weights.count, corrections.count == self.corrections.count else { return nil }
+        self.weights = weights
+        self.corrections = corrections
     }
 
-    func trials(_ values: [Double], _ origins: ForecastOrigins) -> Trials {
-        var result = Trials(paths: [], statistics: [])
-        for candidate in paths {
-            var rows = [Double](repeating: 0, count: origins.count * horizon)
-            candidate.forecast(values, origins: origins, horizon: horizon, into: &rows)
-            result.statistics.append(Self.statistics(rows, count: origins.count, horizon: horizon))
-            result.paths.append(rows)
-        }
-        for candidate in blocks {
-            var rows = [Double](repeating: 0, count: origins.count * 3)
-            for i in 0..<origins.count {
-                let block = candidate.forecast(values, origin: origins[i], horizon: horizon)
-                rows[3 * i] = block.max
-                rows[3 * i + 1] = block.min
-                rows[3 * i + 2] = block.avg
-            }
-            result.statistics.append(rows)
-        }
-        return result
+    private mutating func resize() {
+        weights = [Double](repeating: 0, count: rows * columns)
+        corrections = [Double](repeating: 0, count: rows * 3)
     }
 
-    /// Statistics of each of `count` rows of `horizon` values.
-    static func statistics(_ rows: [Double], count: Int, horizon: Int) -> [Double] {
-        var result = [Double](repeating: 0, count: count * 3)
-        rows.withUnsafeBufferPointer { rows in
-            guard let rows = rows.baseAddress else { return }
-            for i in 0..<count {
-                let block = BlockStatistics(rows + i * horizon, count: horizon)
-                result[3 * i] = block.max
-                result[3 * i + 1] = block.min
-                result[3 * i + 2] = block.avg
-            }
+    // MARK: Fitting
+
+    /// Fits all candidates to centred values and weighs them by their errors at past origins. Returns the forecasts that the pool
+    /// would have made there.
+    static func fit(
+        _ values: [Double], origins: ForecastOrigins, actual: [Double], horizon: Int, isSticky: Bool, options: ForecastOptions
+    ) -> (pool: ForecastPool, forecasts: [Double]) {
+        let order = options.maximumOrder
+        var candidates: [(any ForecastCandidate)?] = [
+            LastValue(), RecentMedian(width: 5), RecentMedian(width: 60),
+            ExponentialSmoothing(fitting: values, horizon: horizon),
+            LevelAutoregression(fitting: values, maximumOrder: order),
+            DifferenceAutoregression(fitting: values, maximumOrder: order),
+            LogAutoregression(fitting: values, maximumOrder: order),
+        ]
+        for period in options.seasonalPeriods where origins.first > period {
+            candidates.append(SeasonalAutoregression(fitting: values, period: period, maximumOrder: order))
         }
-        return result
+        var pool = ForecastPool(horizon: horizon, candidates: candidates.compactMap { $0 })
+        var trials = pool.trials(values, origins)
+        // The gate for series that mostly stand still: the best candidate takes all, and the last value is favoured.
+        let sharpness = isSticky ? .infinity : options.sharpness
+        let recency = (0..<origins.count).map { exp2(Double(origins[$0] - origins.last) / options.halfLife) }
+        pool.weigh(&trials, actual: actual, recency: recency, sharpness: sharpness, lastValueBonus: isSticky ? 0.97 : 1)
+        pool.prune(&trials)
+        return (pool, pool.pooled(trials, count: origins.count))
     }
 
     /// Sets corrections and weights by the errors at past origins.
-    mutating func weigh(_ trials: inout Trials, actual: Actual, recency: [Double], sharpness: Double) {
-        corrections = []
-        var statisticErrors: [[Double]] = []
-        for c in 0..<candidateCount {
-            let shift = Self.medianResidual(trials.statistics[c], actual.statistics)
-            corrections += shift
-            Self.addToRows(&trials.statistics[c], shift)
-            statisticErrors.append(Self.errors(trials.statistics[c], actual.statistics, width: 3, recency: recency))
+    private mutating func weigh(
+        _ trials: inout [[Double]], actual: [Double], recency: [Double], sharpness: Double, lastValueBonus: Double
+    ) {
+        let caps = Self.errorCaps(trials[0], actual, columns: columns)
+        var errors: [[Double]] = []
+        for c in trials.indices {
+            for k in 0..<3 { corrections[3 * c + k] = Self.medianResidual(trials[c], actual, column: horizon + k, columns: columns) }
+            correct(&trials[c], candidate: c)
+            errors.append(Self.errors(trials[c], actual, caps: caps, recency: recency))
         }
-        let pathErrors = trials.paths.map { Self.errors($0, actual.paths, width: horizon, recency: recency) }
-        pathWeights = Self.weights(pathErrors, sharpness: sharpness)
-        statisticWeights = Self.weights(statisticErrors, sharpness: sharpness)
-    }
-
-    /// Believes only the last value: for series that mostly stand still.
-    mutating func trustLastValue() {
-        corrections = [Double](repeating: 0, count: candidateCount * 3)
-        pathWeights = [Double](repeating: 0, count: paths.count * horizon)
-        statisticWeights = [Double](repeating: 0, count: candidateCount * 3)
-        guard let last = paths.firstIndex(where: { $0 is LastValue }) else { return }
-        for s in 0..<horizon { pathWeights[last * horizon + s] = 1 }
-        for k in 0..<3 { statisticWeights[3 * last + k] = 1 }
-    }
-
-    /// What came after each origin.
-    struct Actual {
-        let paths: [Double]
-        let statistics: [Double]
-
-        /// - Precondition: origins.last + horizon <= values.count.
-        init(_ values: [Double], _ origins: ForecastOrigins, horizon: Int) {
-            var rows: [Double] = []
-            rows.reserveCapacity(origins.count * horizon)
-            for i in 0..<origins.count { rows += values[origins[i]..<(origins[i] + horizon)] }
-            paths = rows
-            statistics = ForecastPool.statistics(rows, count: origins.count, horizon: horizon)
+        // The first candidate is the last value. A seasonal one has to win clearly: its period may be of chance.
+        for s in 0..<columns { errors[0][s] *= lastValueBonus }
+        for c in candidates.indices where candidates[c].kind == .seasonalAutoregression {
+            for s in 0..<columns { errors[c][s] *= 1.1 }
         }
-    }
-
-    /// The weighted forecasts: rows of `horizon`, rows of 3. Statistics of `trials` have their corrections in.
-    func pooled(_ trials: Trials, count: Int) -> (paths: [Double], statistics: [Double]) {
-        (
-            Self.weightedSum(trials.paths, pathWeights, width: horizon, count: count),
-            Self.weightedSum(trials.statistics, statisticWeights, width: 3, count: count)
-        )
-    }
-
-    /// Adds the corrections to fresh trials.
-    func correct(_ trials: inout Trials) {
-        for c in 0..<candidateCount { Self.addToRows(&trials.statistics[c], Array(corrections[(3 * c)..<(3 * c + 3)])) }
-    }
-
-    // MARK: Sums over rows
-
-    private static func medianResidual(_ rows: [Double], _ actual: [Double]) -> [Double] {
-        let count = rows.count / 3
-        var residuals = [Double](repeating: 0, count: count)
-        return (0..<3).map { k in
-            for i in 0..<count { residuals[i] = actual[3 * i + k] - rows[3 * i + k] }
-            return OrderStatistics.median(&residuals) ?? 0
-        }
-    }
-
-    private static func addToRows(_ rows: inout [Double], _ shift: [Double]) {
-        for i in 0..<(rows.count / 3) {
-            rows[3 * i] += shift[0]
-            rows[3 * i + 1] += shift[1]
-            rows[3 * i + 2] += shift[2]
-        }
-    }
-
-    private static func errors(_ rows: [Double], _ actual: [Double], width: Int, recency: [Double]) -> [Double] {
-        var errors = [Double](repeating: 0, count: width)
-        rows.withUnsafeBufferPointer { rows in
-            actual.withUnsafeBufferPointer { actual in
-                errors.withUnsafeMutableBufferPointer { errors in
-                    guard let rows = rows.baseAddress, let actual = actual.baseAddress, let errors = errors.baseAddress else { return }
-                    for (i, weight) in recency.enumerated() {
-                        Kernels.addAbsoluteDifferences(rows + i * width, actual + i * width, count: width, weight: weight, into: errors)
-                    }
-                }
-            }
-        }
-        return errors
-    }
-
-    /// error^-sharpness, each column scaled to sum to one.
-    private static func weights(_ errors: [[Double]], sharpness: Double) -> [Double] {
-        guard let width = errors.first?.count else { return [] }
-        var weights = [Double](repeating: 0, count: errors.count * width)
-        for s in 0..<width {
-            let smallest = errors.reduce(Double.infinity) { min($0, $1[s]) }
+        for s in 0..<columns {
+            let contenders = s < horizon ? 0..<candidates.count : 0..<rows
+            let smallest = contenders.reduce(Double.infinity) { min($0, errors[$1][s]) }
             var total = 0.0
-            for c in errors.indices {
+            for c in contenders {
                 // A perfect candidate takes all; relative to the best nothing overflows.
-                let ratio = errors[c][s] > 0 ? smallest / errors[c][s] : 1
-                let weight = power(ratio, sharpness)
-                weights[c * width + s] = weight
+                let weight = errors[c][s] > 0 ? pow(smallest / errors[c][s], sharpness) : 1
+                weights[c * columns + s] = weight
                 total += weight
             }
-            for c in errors.indices { weights[c * width + s] /= total }
+            for c in contenders { weights[c * columns + s] /= total }
         }
-        return weights
     }
 
-    private static func power(_ x: Double, _ exponent: Double) -> Double {
-        if exponent == 8 {
-            let square = x * x
-            return (square * square) * (square * square)
+    /// Drops weights of a few percent, path candidates that matter nowhere, and the least that are too many.
+    private mutating func prune(_ trials: inout [[Double]]) {
+        let importance = candidates.indices.map { c in (0..<columns).reduce(0) { max($0, weights[c * columns + $1]) } }
+        let strongest = candidates.indices.sorted { importance[$0] > importance[$1] }.prefix(Self.largestCount)
+        let kept = strongest.filter { importance[$0] > 0.03 }.sorted()
+        let (old, shifts, count) = (weights, corrections, candidates.count)
+        let places = kept + (count..<rows)
+        candidates = kept.map { candidates[$0] }
+        trials = places.map { trials[$0] }
+        resize()
+        for (c, place) in places.enumerated() {
+            for s in 0..<columns {
+                let weight = old[place * columns + s]
+                weights[c * columns + s] = weight > 0.03 ? weight : 0
+            }
+            for k in 0..<3 { corrections[3 * c + k] = shifts[3 * place + k] }
         }
-        return pow(x, exponent)
+        normalize()
     }
 
-    private static func weightedSum(_ rows: [[Double]], _ weights: [Double], width: Int, count: Int) -> [Double] {
-        var result = [Double](repeating: 0, count: count * width)
+    /// Makes columns sum to one; the first candidate takes a column that has lost all.
+    private mutating func normalize() {
+        for s in 0..<columns {
+            let total = stride(from: s, to: weights.count, by: columns).reduce(0) { $0 + weights[$1] }
+            guard total > 0 else {
+                weights[s] = 1
+                continue
+            }
+            for k in stride(from: s, to: weights.count, by: columns) { weights[k] /= total }
+        }
+    }
+
+    // MARK: Forecasting
+
+    /// The forecasts of each candidate from many origins: rows.count tables of origins.count rows, statistics not yet corrected.
+    func trials(_ values: [Double], _ origins: ForecastOrigins) -> [[Double]] {
+        var result: [[Double]] = []
+        var paths = [Double](repeating: 0, count: origins.count * horizon)
+        for candidate in candidates {
+            candidate.forecast(values, origins: origins, horizon: horizon, into: &paths)
+            result.append(Self.table(paths, count: origins.count, horizon: horizon))
+        }
+        let blocks = PastBlocks(values, origins: origins, horizon: horizon, depth: BlockCandidate.depth)
+        for candidate in BlockCandidate.allCases {
+            var table = [Double](repeating: 0, count: origins.count * columns)
+            for i in 0..<origins.count {
+                Self.put(candidate.forecast(blocks, origin: origins[i]), into: &table, at: i * columns + horizon)
+            }
+            result.append(table)
+        }
+        return result
+    }
+
+    /// What came after each origin. - Precondition: origins.last + horizon <= values.count.
+    static func actual(_ values: [Double], _ origins: ForecastOrigins, horizon: Int) -> [Double] {
+        var paths: [Double] = []
+        paths.reserveCapacity(origins.count * horizon)
+        for i in 0..<origins.count { paths += values[origins[i]..<(origins[i] + horizon)] }
+        return table(paths, count: origins.count, horizon: horizon)
+    }
+
+    /// The weighted forecast at the end of `values`.
+    func forecast(_ values: [Double]) -> [Double] {
+        var trials = trials(values, ForecastOrigins(first: values.count, stride: 1, count: 1))
+        for c in trials.indices { correct(&trials[c], candidate: c) }
+        return pooled(trials, count: 1)
+    }
+
+    /// `count` rows of weighted forecasts.
+    private func pooled(_ trials: [[Double]], count: Int) -> [Double] {
+        var result = [Double](repeating: 0, count: count * columns)
         result.withUnsafeMutableBufferPointer { out in
             weights.withUnsafeBufferPointer { weights in
                 guard let out = out.baseAddress, let weights = weights.baseAddress else { return }
-                for (c, candidate) in rows.enumerated() {
-                    candidate.withUnsafeBufferPointer { candidate in
-                        guard let candidate = candidate.baseAddress else { return }
+                for (c, trial) in trials.enumerated() {
+                    trial.withUnsafeBufferPointer { trial in
+                        guard let trial = trial.baseAddress else { return }
                         for i in 0..<count {
-                            Kernels.addProducts(candidate + i * width, weights + c * width, count: width, into: out + i * width)
+                            Kernels.addProducts(trial + i * columns, weights + c * columns, count: columns, into: out + i * columns)
                         }
                     }
                 }
             }
         }
         return result
+    }
+
+    private func correct(_ table: inout [Double], candidate c: Int) {
+        let shift = (corrections[3 * c], corrections[3 * c + 1], corrections[3 * c + 2])
+        for k in stride(from: horizon, to: table.count, by: columns) {
+            table[k] += shift.0
+            table[k + 1] += shift.1
+            table[k + 2] += shift.2
+        }
+    }
+
+    // MARK: Tables
+
+    /// Paths, each followed by its statistics.
+    private static func table(_ paths: [Double], count: Int, horizon: Int) -> [Double] {
+        let columns = horizon + 3
+        return [Double](unsafeUninitializedCapacity: count * columns) { out, filled in
+            filled = count * columns
+            paths.withUnsafeBufferPointer { paths in
+                guard let x = paths.baseAddress, let out = out.baseAddress else { return }
+                for i in 0..<count {
+                    (out + i * columns).update(from: x + i * horizon, count: horizon)
+                    let block = BlockStatistics(x + i * horizon, count: horizon)
+                    let place = i * columns + horizon
+                    (out[place], out[place + 1], out[place + 2]) = (block.max, block.min, block.avg)
+                }
+            }
+        }
+    }
+
+    private static func put(_ block: BlockStatistics, into table: inout [Double], at place: Int) {
+        table[place] = block.max
+        table[place + 1] = block.min
+        table[place + 2] = block.avg
+    }
+
+    /// Step between rows for medians that need no more than some 180 of them: neighbours overlap.
+    private static func sampling(_ count: Int, _ columns: Int) -> Int { columns * max(1, count / columns / 180) }
+
+    private static func medianResidual(_ table: [Double], _ actual: [Double], column: Int, columns: Int) -> Double {
+        var residuals = stride(from: column, to: table.count, by: sampling(table.count, columns)).map { actual[$0] - table[$0] }
+        return OrderStatistics.median(&residuals) ?? 0
+    }
+
+    /// Errors beyond some 100 times the median one of the last value count as that: a single burst does not decide the weights.
+    private static func errorCaps(_ lastValue: [Double], _ actual: [Double], columns: Int) -> [Double] {
+        (0..<columns).map { s in
+            var errors = stride(from: s, to: actual.count, by: sampling(actual.count, columns)).map { abs(actual[$0] - lastValue[$0]) }
+            let mean = errors.reduce(0, +) / Double(errors.count)
+            return 100 * (OrderStatistics.median(&errors) ?? 0) + 10 * mean
+        }
+    }
+
+    /// Weighted sums of capped absolute errors of each column.
+    private static func errors(_ table: [Double], _ actual: [Double], caps: [Double], recency: [Double]) -> [Double] {
+        let columns = caps.count
+        var sums = [Double](repeating: 0, count: columns)
+        table.withUnsafeBufferPointer { table in
+            actual.withUnsafeBufferPointer { actual in
+                guard let table = table.baseAddress, let actual = actual.baseAddress else { return }
+                var s = 0
+                while s + 4 <= columns {
+                    let cap = Kernels.Lanes(caps[s], caps[s + 1], caps[s + 2], caps[s + 3])
+                    var sum = Kernels.Lanes.zero
+                    for (i, weight) in recency.enumerated() {
+                        var error = Kernels.load(table + i * columns + s) - Kernels.load(actual + i * columns + s)
+                        error.replace(with: -error, where: error .< 0)
+                        sum += weight * error.replacing(with: cap, where: error .> cap)
+                    }
+                    for k in 0..<4 { sums[s + k] = sum[k] }
+                    s += 4
+                }
+                for s in s..<columns {
+                    for (i, weight) in recency.enumerated() {
+                        sums[s] += weight * min(abs(table[i * columns + s] - actual[i * columns + s]), caps[s])
+                    }
+                }
+            }
+        }
+        return sums
     }
 }

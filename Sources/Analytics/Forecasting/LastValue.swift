@@ -1,6 +1,8 @@
 /// Nothing changes: the best forecast of a random walk, and the yardstick of all others.
 package struct LastValue: ForecastCandidate {
-    package let name = "last value"
+    package let kind = CandidateKind.lastValue
+    package let parameters: [Float] = []
+    package let reach = 1
 
     package init() {}
 

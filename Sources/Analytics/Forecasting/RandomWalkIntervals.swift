@@ -3,8 +3,8 @@
 /// The spread of one step, as seen, grows with the square root of the number of steps. Few steps show too little of the tails, so
 /// the widest quantiles reach beyond the largest step seen.
 enum RandomWalkIntervals {
-    /// - Precondition: at least 3 values.
-    static func residuals(_ values: [Double], horizon: Int) -> (path: ResidualQuantiles, statistics: ResidualQuantiles) {
+    /// Columns: the steps, then maximum, minimum and mean. - Precondition: at least 3 values.
+    static func residuals(_ values: [Double], horizon: Int) -> ResidualQuantiles {
         var steps: [Double] = []
         for t in 1..<values.count { steps.append(abs(values[t] - values[t - 1])) }
         steps.sort()
@@ -15,7 +15,7 @@ enum RandomWalkIntervals {
         let high = step.map { $0 > 0 ? $0 * reach : $0 }
         let low = step.map { $0 < 0 ? $0 * reach : $0 }
         let mean = step.map { $0 * max(reach / 3.0.squareRoot(), 1) }
-        return (ResidualQuantiles(offsets: path), ResidualQuantiles(offsets: high + low + mean))
+        return ResidualQuantiles(offsets: (path + high + low + mean).map(Float.init))
     }
 
     /// The quantile of steps that are as often up as down; the magnitude is the conformal quantile of |step|.

@@ -1,41 +1,48 @@
 import Glibc
 
-/// Signed residuals of past forecasts at the levels of `Prediction`: split-conformal intervals.
+/// Signed residuals of past forecasts, over their local scale, at the levels of `Prediction`: split-conformal intervals.
 ///
 /// Of m residuals level a takes rank ceil((m + 1) a) above the median and floor((m + 1) a) below it, at most the largest and at
 /// least the smallest (Vovk et al. 2005; Lei et al. 2018). Residuals of overlapping horizons repeat each other, and the weights were
-/// chosen on them: with few independent ones the offsets from the median are widened by 1 + 2.2 / their number, measured on real series.
-struct ResidualQuantiles: Sendable {
+/// chosen on them: with few independent ones the offsets from the median are widened, measured on real series, by 1 + 2.2 / their number
+/// for steps and 1 + 9 / their number, at most 1.15, for statistics, whose candidates are more and whose offsets were fitted too.
+struct ResidualQuantiles: Sendable, Equatable {
     /// columns x levels, ascending in each column.
-    private(set) var offsets: [Double] = []
+    private(set) var offsets: [Float] = []
     static var levelCount: Int { Prediction.levels.count }
 
     /// - Parameters:
     ///   - forecasts: rows of `width`.
     ///   - actual: what came, likewise.
-    ///   - overlap: of each column, how many consecutive rows share values.
-    init(forecasts: [Double], actual: [Double], width: Int, overlap: (Int) -> Double = { _ in 1 }) {
-        let count = width > 0 ? forecasts.count / width : 0
-        guard count > 0 else { return }
+    ///   - scales: of each row.
+    ///   - widening: of each column, by the number of rows.
+    init(forecasts: [Double], actual: [Double], width: Int, scales: [Double], widening: (Int, Double) -> Double) {
+        let count = scales.count
+        guard count > 0, width > 0 else { return }
         let ranks = Self.ranks(count)
+        let inverse = scales.map { 1 / $0 }
         var column = [Double](repeating: 0, count: count)
         offsets.reserveCapacity(width * Self.levelCount)
         for s in 0..<width {
             var k = s
             for i in 0..<count {
-                column[i] = actual[k] - forecasts[k]
+                column[i] = (actual[k] - forecasts[k]) * inverse[i]
                 k += width
             }
             OrderStatistics.select(ranks, in: &column)
             let middle = column[ranks[Self.levelCount / 2]]
-            let widening = Self.widening(independent: Double(count) / max(overlap(s), 1))
-            for rank in ranks { offsets.append(middle + widening * (column[rank] - middle)) }
+            let widening = widening(s, Double(count))
+            for rank in ranks { offsets.append(Float(middle + widening * (column[rank] - middle))) }
         }
     }
 
-    static func widening(independent: Double) -> Double { 1 + 2.2 / independent }
+    /// Of `count` rows `stride` apart; rows share their values over `column` + 1 steps.
+    static func widening(column: Int, horizon: Int, stride: Int, count: Double) -> Double {
+        let overlap = max(Double(min(column + 1, horizon)) / Double(stride), 1)
+        return 1 + (column < horizon ? 2.2 * overlap / count : min(9 * overlap / count, 0.15))
+    }
 
-    init(offsets: [Double]) { self.offsets = offsets }
+    init(offsets: [Float]) { self.offsets = offsets }
 
     static func ranks(_ count: Int) -> [Int] {
         Prediction.levels.map { level in
@@ -46,5 +53,9 @@ struct ResidualQuantiles: Sendable {
         }
     }
 
-    func column(_ s: Int) -> ArraySlice<Double> { offsets[(s * Self.levelCount)..<((s + 1) * Self.levelCount)] }
+    func column(_ s: Int) -> ArraySlice<Float> { offsets[(s * Self.levelCount)..<((s + 1) * Self.levelCount)] }
+
+    var isAscending: Bool {
+        offsets.indices.allSatisfy { offsets[$0].isFinite && ($0 % Self.levelCount == 0 || offsets[$0 - 1] <= offsets[$0]) }
+    }
 }

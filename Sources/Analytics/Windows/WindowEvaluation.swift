@@ -119,14 +119,26 @@ extension SampleHistory {
             decode(index, &scratch)
             scratch.gatherChunk(from: from, to: to)
         }
-        for i in headTimes.indices {
+        for i in headIndex(after: from)..<headTimes.count {
             let time = headTime(i)
+            if time > to { break }
             let value = analysed(i)
-            if time > from && time <= to && value.isFinite {
+            if value.isFinite {
                 scratch.gatheredTimes.append(time)
                 scratch.gathered.append(value)
             }
         }
+    }
+
+    /// The first open sample later than `time`. O(log head).
+    private func headIndex(after time: Milliseconds) -> Int {
+        var low = 0
+        var high = headTimes.count
+        while low < high {
+            let middle = (low + high) / 2
+            if headTime(middle) > time { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 
     /// Exact quantiles over (t - w, t] for each window, shortest first; nil for an empty window. Linear interpolation between order statistics

@@ -1,3 +1,4 @@
+import Analytics
 import Analyzing
 import Collecting
 import HTTPKit
@@ -46,6 +47,7 @@ extension Configuration {
         retention.windows = store.retention.windows
         retention.profiles = store.retention.profiles
         retention.forecasts = store.retention.forecasts
+        retention.anomalies = store.retention.anomalies
         retention.maxBytes = store.maxBytes
         return retention
     }
@@ -74,6 +76,13 @@ extension Configuration {
         if !analyze.forecast.metrics.isEmpty {
             let matcher = NameMatcher(analyze.forecast.metrics)
             options.forecastMetrics = { matcher.matches($0) }
+        }
+        options.anomalies =
+            analyze.anomalies.enabled
+            ? AnomalyOptions(falseIncidentsPerWeek: Double(analyze.anomalies.falseIncidentsPerWeek)) : nil
+        if !analyze.anomalies.metrics.isEmpty {
+            let matcher = NameMatcher(analyze.anomalies.metrics)
+            options.anomalyMetrics = { matcher.matches($0) }
         }
         return options
     }

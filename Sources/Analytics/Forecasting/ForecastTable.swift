@@ -1,0 +1,95 @@
+/// The fitted parts of a forecaster as one run of floats: a series' state lies in one allocation, is small, and can be written as it is.
+///
+/// Layout: number of candidates; for each its kind, its number of parameters, and these; weights; corrections; local scale; departures;
+/// residual offsets (see `ForecastPool` and `ResidualQuantiles`).
+struct ForecastTable: Sendable, Equatable {
+    let values: [Float]
+
+    struct Parts {
+        let pool: ForecastPool
+        let scale: LocalScale
+        /// How far the pool's forecast ever was from the last value, in each column. Beyond that it is not followed: after a shift
+        /// of level the candidates pull back to a level that is gone.
+        let departures: [Float]
+        let residuals: ResidualQuantiles
+    }
+
+    init(values: [Float]) { self.values = values }
+
+    init(pool: ForecastPool, scale: LocalScale = .one, departures: [Float]? = nil, residuals: ResidualQuantiles) {
+        var values = [Float(pool.candidates.count)]
+        for candidate in pool.candidates {
+            let parameters = candidate.parameters
+            values += [Float(candidate.kind.rawValue), Float(parameters.count)]
+            values += parameters
+        }
+        values += pool.weights.map(Float.init)
+        values += pool.corrections.map(Float.init)
+        values += scale.parameters
+        values += departures ?? [Float](repeating: 0, count: pool.columns)
+        values += residuals.offsets
+        self.values = values
+    }
+
+    init(fitting values: [Double], origins: ForecastOrigins, horizon: Int, isSticky: Bool, options: ForecastOptions) {
+        let columns = horizon + 3
+        let actual = ForecastPool.actual(values, origins, horizon: horizon)
+        let (pool, forecasts) = ForecastPool.fit(
+            values, origins: origins, actual: actual, horizon: horizon, isSticky: isSticky, options: options)
+        var departures = [Double](repeating: 0, count: columns)
+        var errors = [Double](repeating: 0, count: origins.count)
+        for i in 0..<origins.count {
+            let last = values[origins[i] - 1]
+            var sum = 0.0
+            for s in 0..<columns {
+                let k = i * columns + s
+                departures[s] = max(departures[s], abs(forecasts[k] - last))
+                if s < horizon { sum += abs(forecasts[k] - actual[k]) }
+            }
+            errors[i] = sum / Double(horizon)
+        }
+        let scale = LocalScale(fitting: values, origins: origins, errors: errors)
+        let residuals = ResidualQuantiles(
+            forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins)
+        ) { ResidualQuantiles.widening(column: $0, horizon: horizon, stride: origins.stride, count: $1) }
+        self.init(pool: pool, scale: scale, departures: departures.map(Float.init), residuals: residuals)
+    }
+
+    /// Residual offset at a place of `Prediction.levels`: the offsets are the last of the values. - Precondition: an unpackable table.
+    func offset(column: Int, place: Int, columns: Int) -> Float {
+        values[values.count - (columns - column) * ResidualQuantiles.levelCount + place]
+    }
+
+    /// nil when the values are not what `init(pool:...)` writes at this horizon.
+    func unpacked(horizon: Int) -> Parts? {
+        var rest = values[...]
+        func take(_ count: Int) -> [Float]? {
+            guard count >= 0, count <= rest.count else { return nil }
+            defer { rest = rest.dropFirst(count) }
+            return Array(rest.prefix(count))
+        }
+        func takeCount(upTo limit: Int) -> Int? {
+            guard let value = rest.popFirst(), value >= 0, value <= Float(limit) else { return nil }
+            return Int(value)
+        }
+        guard let count = takeCount(upTo: ForecastPool.largestCount), count > 0 else { return nil }
+        var candidates: [any ForecastCandidate] = []
+        for _ in 0..<count {
+            guard let raw = takeCount(upTo: 255), let kind = CandidateKind(rawValue: UInt8(raw)), let length = takeCount(upTo: 256),
+                let parameters = take(length), let candidate = kind.make(parameters)
+            else { return nil }
+            candidates.append(candidate)
+        }
+        let (rows, columns) = (count + BlockCandidate.allCases.count, horizon + 3)
+        guard let weights = take(rows * columns), let corrections = take(rows * 3),
+            let scaleParameters = take(LocalScale.parameterCount), let departures = take(columns),
+            let offsets = take(columns * ResidualQuantiles.levelCount), rest.isEmpty,
+            (weights + corrections + departures).allSatisfy(\.isFinite), departures.allSatisfy({ $0 >= 0 }),
+            let scale = LocalScale(parameters: scaleParameters),
+            let pool = ForecastPool(
+                horizon: horizon, candidates: candidates, weights: weights.map(Double.init), corrections: corrections.map(Double.init))
+        else { return nil }
+        let residuals = ResidualQuantiles(offsets: offsets)
+        return residuals.isAscending ? Parts(pool: pool, scale: scale, departures: departures, residuals: residuals) : nil
+    }
+}

@@ -1,0 +1,202 @@
+import Foundation
+import Testing
+
+@testable import Analytics
+
+@Suite struct ForecastStateTests {
+    /// What a replay saw of one kind of prediction.
+    private struct Coverage {
+        var inside80 = 0.0
+        var inside95 = 0.0
+        var count = 0.0
+        var share80: Double { inside80 / count }
+        var share95: Double { inside95 / count }
+
+        mutating func add(_ prediction: Prediction, _ value: Double) {
+            count += 1
+            if prediction.interval80.contains(value) { inside80 += 1 }
+            if prediction.interval95.contains(value) { inside95 += 1 }
+        }
+    }
+
+    private struct Replay {
+        let context = 600
+        let horizon = 10
+        /// By samples from the first: the path's fifth step, and the mean.
+        var path: [Range<Int>: Coverage] = [:]
+        var avg: [Range<Int>: Coverage] = [:]
+
+        /// Walks through `values` (NaN: missing) with a fit every `refit` samples, and a restart from bytes at `restart`.
+        mutating func run(_ values: [Double], parts: [Range<Int>], refit: Int, restart: Int? = nil, calibrated: Bool = true) throws {
+            var filled = values
+            for t in 1..<values.count where filled[t].isNaN { filled[t] = filled[t - 1] }
+            let first = try #require(ForecastModel.fit(Array(filled[..<context]).span, horizon: horizon).value)
+            var state = ForecastState(model: first)
+            for t in context..<(values.count - horizon) {
+                let history = Array(filled[(t - context)..<t])
+                if t > context { state.update(values[t - 1]) }
+                if t % refit == 0 { state.refit(try #require(ForecastModel.fit(history.span, horizon: horizon).value)) }
+                if t == restart { state = try #require(ForecastState(decoding: state.encode())) }
+                let answer = calibrated ? state.forecast(from: history.span) : state.model.forecast(from: history.span)
+                let forecast = try #require(answer.value)
+                let next = values[t..<(t + horizon)]
+                guard next.allSatisfy({ $0.isFinite }), let part = parts.first(where: { $0.contains(t) }) else { continue }
+                path[part, default: Coverage()].add(forecast.path[4], values[t + 4])
+                avg[part, default: Coverage()].add(forecast.avg, next.reduce(0, +) / Double(horizon))
+            }
+        }
+    }
+
+    /// A level shift to 50 with five times the noise, a gap, a counter's reset (which a rate shows as a missing value) and a restart:
+    /// coverage is back soon, and with no full fit after the shift.
+    @Test func coverageRecoversAfterAShiftAGapAndARestart() throws {
+        var random = SeededGenerator(seed: 77)
+        var x: [Double] = []
+        for t in 0..<3_600 { x.append(t < 1_500 ? 10 + random.normal() : 50 + 5 * random.normal()) }
+        for t in 1_700..<1_725 { x[t] = .nan }
+        x[2_100] = .nan
+        let parts = [600..<1_490, 1_500..<1_600, 2_000..<3_590]
+        var replay = Replay()
+        try replay.run(x, parts: parts, refit: 1_200, restart: 1_900)
+        for (name, coverages) in [("path", replay.path), ("avg", replay.avg)] {
+            let (before, after) = (try #require(coverages[parts[0]]), try #require(coverages[parts[2]]))
+            #expect(0.7...0.9 ~= before.share80, "\(name) before: \(before)")
+            #expect(0.88...1 ~= before.share95, "\(name) before: \(before)")
+            #expect(0.7...0.9 ~= after.share80, "\(name) after: \(after)")
+            #expect(0.88...1 ~= after.share95, "\(name) after: \(after)")
+        }
+    }
+
+    /// The local scale and the factors each do their part: the model alone, never fitted again, stays too narrow.
+    @Test func calibrationWidensWhatAFixedModelLeavesNarrow() throws {
+        var random = SeededGenerator(seed: 12)
+        // After 1,000 the series wanders instead of returning: errors of ten steps grow, those of one do not.
+        var x: [Double] = [0]
+        for t in 1..<3_000 { x.append((t < 1_000 ? 0.2 : 0.995) * x[t - 1] + random.normal()) }
+        let part = 1_400..<2_990
+        var fixed = Replay()
+        try fixed.run(x, parts: [part], refit: .max, calibrated: false)
+        var tracked = Replay()
+        try tracked.run(x, parts: [part], refit: .max)
+        let (bare, calibrated) = (try #require(fixed.path[part]), try #require(tracked.path[part]))
+        #expect(bare.share80 < 0.6, "\(bare)")
+        #expect(0.72...0.88 ~= calibrated.share80, "\(calibrated)")
+    }
+
+    @Test func aStateGoesOnWhereItsBytesWereWritten() throws {
+        let x = GoldenSeries.values("ms_1m/mongo-03")
+        let model = try #require(ForecastModel.fit(Array(x.prefix(1_000)).span, horizon: 10).value)
+        var state = ForecastState(model: model)
+        for t in 1_000..<1_207 {
+            _ = state.forecast(from: Array(x[..<t]).span)
+            state.update(x[t])
+        }
+        var restored = try #require(ForecastState(decoding: state.encode()))
+        #expect(restored.encode() == state.encode())
+        for t in 1_207..<1_300 {
+            let history = Array(x[..<t])
+            #expect(state.forecast(from: history.span) == restored.forecast(from: history.span))
+            state.update(x[t])
+            restored.update(x[t])
+        }
+        #expect(restored.widths == state.widths)
+        #expect(state.widths != IntervalWidths())
+    }
+
+    /// The bound: 2 KB over the samples at 10 steps, pending forecast included.
+    @Test(arguments: ["ms_1m/mongo-03", "ms_1m/ingress-05", "smd_1m/machine-1-6_d21", "smd_1m/machine-2-7_d01"])
+    func aStateIsSmall(_ name: String) throws {
+        let x = GoldenSeries.values(name)
+        var options = ForecastOptions()
+        options.seasonalPeriods = [1_440]
+        var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: 10, options: options).value))
+        _ = state.forecast(from: x.span)
+        #expect(state.encode().count <= 2_048, "\(name): \(state.encode().count)")
+    }
+
+    @Test func everyKindOfModelSurvivesItsBytes() throws {
+        var random = SeededGenerator(seed: 3)
+        let sticky: [Double] = (0..<400).map { Double($0 / 30 % 4) }
+        let constant = [Double](repeating: 1e300, count: 30)
+        let tiny: [Double] = random.noise(300).map { abs($0) * 1e-300 }
+        let series: [(ForecastModel.Kind, [Double])] = [
+            (.constant, constant), (.short, random.noise(12)), (.sticky, sticky), (.pooled, random.noise(300)), (.pooled, tiny),
+        ]
+        for (kind, values) in series {
+            for horizon in [1, 10, 37] {
+                let model = try #require(ForecastModel.fit(values.span, horizon: horizon).value)
+                if horizon < 37 { #expect(model.kind == kind) }
+                var state = ForecastState(model: model)
+                let forecast = state.forecast(from: values.span)
+                #expect(forecast.value != nil)
+                var restored = try #require(ForecastState(decoding: state.encode()), "\(kind) at \(horizon)")
+                #expect(restored.forecast(from: values.span) == forecast)
+            }
+        }
+    }
+
+    /// Damaged bytes are refused, or make a state that works; nothing traps.
+    @Test func damagedBytesDoNoHarm() throws {
+        var random = SeededGenerator(seed: 99)
+        let x = random.autoregression(0.7, count: 300)
+        var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: 10).value))
+        _ = state.forecast(from: x.span)
+        state.update(x[5])
+        let bytes = state.encode()
+        for length in 0..<bytes.count { #expect(ForecastState(decoding: Array(bytes[..<length])) == nil) }
+        #expect(ForecastState(decoding: bytes + [0]) == nil)
+        for round in 0..<3_000 {
+            var damaged = bytes
+            for _ in 0...(round % 4) {
+                damaged[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            guard var restored = ForecastState(decoding: damaged) else { continue }
+            for t in 0..<12 { restored.update(x[t]) }
+            _ = restored.forecast(from: x.span)
+            _ = restored.forecast(from: Array(x.prefix(3)).span)
+        }
+    }
+
+    @Test func missingValuesAreNotScored() throws {
+        var random = SeededGenerator(seed: 14)
+        let x = random.noise(400)
+        let model = try #require(ForecastModel.fit(x.span, horizon: 10).value)
+        var state = ForecastState(model: model)
+        state.update(5)
+        #expect(state.widths == IntervalWidths())
+        _ = state.forecast(from: x.span)
+        for _ in 0..<10 { state.update(.nan) }
+        #expect(state.widths == IntervalWidths())
+        #expect(state.pendingForecast == nil)
+        _ = state.forecast(from: x.span)
+        state.skip(3)
+        #expect(state.pendingForecast?.missing == 3)
+        state.skip(1_000_000)
+        #expect(state.pendingForecast == nil)
+        // One missing of ten: the statistics are scored, of the nine.
+        _ = state.forecast(from: x.span)
+        for k in 0..<10 { state.update(k == 4 ? .nan : 0) }
+        // Four steps in the first third, one of them missing in the second.
+        let counts: [UInt16] = [4, 2, 3, 1, 1, 1]
+        #expect(state.widths.counts == counts)
+        #expect(state.widths.factors[0] < 1)
+    }
+
+    @Test func widthsSettleWhereTheyCover() {
+        var random = SeededGenerator(seed: 15)
+        var widths = IntervalWidths()
+        // Intervals of half the width that standard normal errors need.
+        var inside = 0.0
+        for t in 0..<4_000 {
+            let error = abs(Float(random.normal()))
+            if t >= 1_000, error <= 0.64 * widths.factors[6] { inside += 1 }
+            widths.score(column: 10, horizon: 10, error: error, reaches: (0.64, 0.98))
+        }
+        let share = inside / 3_000
+        #expect(0.78...0.82 ~= share)
+        let offsets = widths.apply(to: [-0.98, -0.64, -0.5, -0.3, -0.1, 0, 0.1, 0.3, 0.5, 0.64, 0.98], column: 10, horizon: 10)
+        #expect(offsets == offsets.sorted())
+        #expect(1.0...1.55 ~= offsets[9])
+        #expect(1.4...2.5 ~= offsets[10])
+    }
+}
