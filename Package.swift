@@ -89,7 +89,7 @@ let package = Package(
             name: "AlmanacBench",
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing",
-                "HostMetrics", logging,
+                "HostMetrics", "KafkaMessaging", "MySQLStorage", logging,
             ]),
         .executableTarget(
             name: "almanac",
@@ -154,6 +154,12 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
             ]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(
+            name: "TopologyTests",
+            dependencies: [
+                "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry",
+                "Analyzing", "CRdKafka", logging,
+            ]),
         .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),

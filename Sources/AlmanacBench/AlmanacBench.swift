@@ -1,5 +1,5 @@
 /// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
-/// profile, and simulation, which takes minutes and runs only when it is named.
+/// profile, forecast, kafka, mysql, and simulation, which takes minutes and runs only when it is named.
 @main
 struct AlmanacBench {
     static func main() async throws {
@@ -8,8 +8,11 @@ struct AlmanacBench {
         var report = Report()
         if isChosen("windows") { windowBenchmarks(&report) }
         if isChosen("profile") { profileBenchmarks(&report) }
+        if isChosen("forecast") { forecastBenchmarks(&report) }
         if isChosen("line") { try await lineBenchmark(&report) }
         if isChosen("memory") { try memoryBenchmark(&report) }
+        if isChosen("kafka") { try await kafkaBenchmark(&report) }
+        if isChosen("mysql") { try await mysqlBenchmark(&report) }
         if chosen.contains("simulation") { try simulationBenchmark(&report) }
     }
 }

@@ -1,7 +1,7 @@
 import Analytics
 
 /// An AR(.8) series with a cycle: neither trivial nor exotic.
-private func benchSeries(_ count: Int) -> [Double] {
+func benchSeries(_ count: Int) -> [Double] {
     var state: UInt64 = 9
     var level = 0.0
     return (0..<count).map { i in
@@ -22,11 +22,8 @@ func profileBenchmarks(_ report: inout Report) {
     micro("profile: ADF with the AIC search", limit: 120) { augmentedDickeyFuller(of: values).value?.statistic ?? 0 }
     micro("profile: KPSS", limit: 20) { kpss(of: values).value?.statistic ?? 0 }
     micro("profile: all of it", limit: 600) { Double(profile(of: values).count) }
-    micro("forecast: fit and forecast, 10 steps", limit: nil) { forecast(values, horizon: 10).value?.avg.expected ?? 0 }
-    micro("forecast: fit and forecast, 40 steps", limit: nil) { forecast(values, horizon: 40).value?.avg.expected ?? 0 }
-    if let model = ForecastModel.fit(values.span, horizon: 40).value {
-        micro("forecast: from a fitted model, 40 steps", limit: nil) { model.forecast(from: values.span).value?.avg.expected ?? 0 }
-    }
+    micro("profile: detection of cycles", limit: 250) { Double(seasonalPeriods(of: values).count) }
+    micro("profile: STL, period 240", limit: 10_000) { stl(values, period: 240).value?.trend[0] ?? 0 }
     let many = benchSeries(10_000_000)
     let seconds = measure(runs: 1) { checksum += Double(profile(of: many).count) }
     report.add("profile: all of it for 10 million samples", seconds, "s", limit: 5)

@@ -56,9 +56,10 @@ extension AnalyzerState {
         return EvenSeries(times: times, values: values, span: span)
     }
 
-    private func profile(_ id: Int32, _ series: EvenSeries, at t: Milliseconds) -> ProfileResult {
+    private mutating func profile(_ id: Int32, _ series: EvenSeries, at t: Milliseconds) -> ProfileResult {
         let key = table[id].key
         let profile = Analytics.profile(of: series.values)
+        table[id].models.cycles = profile.seasonality
         return ProfileResult(
             series: key, time: t, revision: revision(of: key.id.shard), verdict: profile.verdict.value?.rawValue,
             samples: profile.count,
@@ -95,7 +96,9 @@ extension AnalyzerState {
         {
             return ask(id, series)
         }
-        let fitted = ForecastModel.fit(series.values.span, horizon: steps)
+        let day = Int(exactly: Double(86_400_000) / Double(series.step))
+        let fitted = ForecastModel.fit(
+            series.values.span, horizon: steps, options: ForecastOptions(detected: table[id].models.cycles, day: day))
         guard let model = fitted.value else {
             table[id].models.forecaster = nil
             return .none(fitted.reason ?? "no model")

@@ -15,6 +15,8 @@ struct SeriesModels: Sendable {
     }
 
     var forecaster: Forecaster?
+    /// The cycles of the newest profile, for the next fit; learnt again by the next profile after a start.
+    var cycles: [SeasonalPeriod] = []
     var detector: AnomalyDetector?
     /// The detector has been given all samples up to here.
     var detectedTo: Milliseconds = .min
