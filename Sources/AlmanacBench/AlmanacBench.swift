@@ -1,8 +1,17 @@
+import Glibc
+
 /// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
 /// profile, forecast, kafka, mysql, and simulation, which takes minutes and runs only when it is named.
 @main
 struct AlmanacBench {
-    static func main() async throws {
+    static func main() async {
+        do { try await run() } catch {
+            print("almanac-bench: \(error)")
+            exit(1)
+        }
+    }
+
+    private static func run() async throws {
         let chosen = Set(CommandLine.arguments.dropFirst())
         func isChosen(_ name: String) -> Bool { chosen.isEmpty || chosen.contains(name) }
         var report = Report()
