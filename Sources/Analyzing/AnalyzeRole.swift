@@ -64,6 +64,7 @@ package final class AnalyzeRole: Sendable {
         do {
             try await work(&owned, &loading, consumer, takeover)
         } catch is CancellationError {
+            await commitLast(owned, consumer)
         } catch let error as MessagingError where error.code == .closed {
         } catch {
             for task in loading.values { task.cancel() }
@@ -80,6 +81,9 @@ package final class AnalyzeRole: Sendable {
     ) async throws {
         var committedAt = clock.now()
         var isMore = false
+        var generation = 0
+        // One partition is loaded after the other: each holds its chunks twice while they are taken in.
+        var lastLoad: Task<Void, Never>?
         waiting.say("an assignment of partitions", part: "start")
         while !Task.isCancelled {
             let timeout: Milliseconds = isMore ? 0 : loading.isEmpty ? 250 : 20
@@ -90,11 +94,14 @@ package final class AnalyzeRole: Sendable {
             for place in batch.revoked { drop(place.partition, &owned, &loading) }
             for place in batch.assigned {
                 drop(place.partition, &owned, &loading)
-                owned[place.partition] = PartitionAnalysis()
-                loading[place.partition] = load(place.partition, takeover)
+                generation += 1
+                owned[place.partition] = PartitionAnalysis(generation: generation)
+                loading[place.partition] = load(place.partition, generation: generation, after: lastLoad, takeover)
+                lastLoad = loading[place.partition]
             }
-            try await takeIn(&owned, &loading, consumer)
             try await ingest(batch, into: &owned)
+            // After it: what this poll brought was read before the seek.
+            try await takeIn(&owned, &loading, consumer)
             isMore = try await advance(&owned)
             let now = clock.now()
             if now - committedAt >= AnalyzeRole.commitInterval || now < committedAt {
@@ -103,7 +110,14 @@ package final class AnalyzeRole: Sendable {
                 measure(owned)
             }
         }
-        try await commit(&owned, consumer)
+        await commitLast(owned, consumer)
+    }
+
+    /// At the end, in a task that the cancellation of this one does not reach.
+    private func commitLast(_ owned: [Int32: PartitionAnalysis], _ consumer: any MessageConsumer) async {
+        let offsets = due(owned)
+        if offsets.isEmpty { return }
+        await Task { try? await consumer.commit(offsets) }.value
     }
 
     // MARK: Coming and going of partitions
@@ -118,15 +132,23 @@ package final class AnalyzeRole: Sendable {
         arrivals.withLock { $0.removeAll { (try? $0.get())?.partition == partition } }
     }
 
-    private func load(_ partition: Int32, _ takeover: Takeover) -> Task<Void, Never> {
+    private func load(
+        _ partition: Int32, generation: Int, after earlier: Task<Void, Never>?, _ takeover: Takeover
+    ) -> Task<Void, Never> {
         waiting.say("the chunks of partition \(partition)", part: "partition \(partition)")
         return Task {
+            await earlier?.value
+            let result: Result<LoadedPartition, any Error>
             do {
-                let epoch = try await self.waiting.retrying("an epoch") { try await self.coordinator.nextEpoch(for: "analyze") }
-                let loaded = try await takeover.load(partition, epoch: epoch)
-                if !Task.isCancelled { self.arrivals.withLock { $0.append(.success(loaded)) } }
+                let name = takeover.partitions == 1 ? "analyze" : "analyze-\(partition)"
+                let epoch = try await self.waiting.retrying("an epoch") { try await self.coordinator.nextEpoch(for: name) }
+                result = .success(try await takeover.load(partition, generation: generation, epoch: epoch))
             } catch {
-                if !Task.isCancelled { self.arrivals.withLock { $0.append(.failure(error)) } }
+                result = .failure(error)
+            }
+            self.waiting.say(nil, part: "chunks of \(partition)")
+            self.arrivals.withLock { arrivals in
+                if !Task.isCancelled { arrivals.append(result) }
             }
         }
     }
@@ -141,11 +163,17 @@ package final class AnalyzeRole: Sendable {
         }
         for result in arrived {
             let loaded = try result.get()
-            guard owned[loaded.partition] != nil else { continue }
+            guard owned[loaded.partition]?.generation == loaded.generation else { continue }
+            do {
+                try await consumer.seek(TopicPartition(options.samplesTopic, loaded.partition), to: loaded.from)
+            } catch let error as MessagingError where error.code == .unavailable || error.code == .usage {
+                // Lost, or the broker is away: the next polls tell which. It is tried again while the partition is ours.
+                metrics.retries.add()
+                arrivals.withLock { $0.append(result) }
+                continue
+            }
             loading[loaded.partition] = nil
-            let place = TopicPartition(options.samplesTopic, loaded.partition)
-            try await waiting.retrying("the topic \(options.samplesTopic)") { try await consumer.seek(place, to: loaded.from) }
-            var analysis = PartitionAnalysis()
+            var analysis = PartitionAnalysis(generation: loaded.generation)
             analysis.phase = .replaying(until: loaded.until)
             analysis.state = loaded.state
             analysis.position = loaded.from
@@ -180,10 +208,10 @@ package final class AnalyzeRole: Sendable {
             }
             owned[record.partition]?.position = record.offset + 1
         }
-        guard batch.assigned.isEmpty, bytes < AnalyzeRole.pollBytes / 2 else { return }
-        for partition in owned.keys {
-            let idle = heard.contains(partition) ? 0 : (owned[partition]?.idlePolls ?? 0) + 1
-            owned[partition]?.idlePolls = idle
+        // A full batch leaves no room for the others: their silence says nothing.
+        let isFull = bytes >= AnalyzeRole.pollBytes / 2
+        for partition in Array(owned.keys) {
+            if isFull || heard.contains(partition) { owned[partition]?.silentSince = .now }
         }
     }
 
@@ -219,11 +247,7 @@ package final class AnalyzeRole: Sendable {
     }
 
     private func commit(_ owned: inout [Int32: PartitionAnalysis], _ consumer: any MessageConsumer) async throws {
-        var offsets: [TopicPartition: Offset] = [:]
-        for (partition, analysis) in owned {
-            guard let needed = analysis.needed, needed != analysis.committed else { continue }
-            offsets[TopicPartition(options.samplesTopic, partition)] = needed
-        }
+        let offsets = due(owned)
         if offsets.isEmpty { return }
         do {
             try await consumer.commit(offsets)
@@ -233,5 +257,15 @@ package final class AnalyzeRole: Sendable {
             metrics.retries.add()
             logger.warning("the offsets of \(options.group) cannot be committed now: \(error)")
         }
+    }
+
+    /// The offsets that differ from what is committed.
+    private func due(_ owned: [Int32: PartitionAnalysis]) -> [TopicPartition: Offset] {
+        var offsets: [TopicPartition: Offset] = [:]
+        for (partition, analysis) in owned {
+            guard let needed = analysis.needed, needed != analysis.committed else { continue }
+            offsets[TopicPartition(options.samplesTopic, partition)] = needed
+        }
+        return offsets
     }
 }

@@ -30,7 +30,8 @@ extension AnalyzerState {
             guard let event = table[id].models.detector?.update(time: time, value: value) else { continue }
             found[key.id.shard, default: []].append(AnomalyResult(series: key, revision: revision, event))
         }
-        if let last = times.last { table[id].models.detectedTo = last }
+        // Also past what is not analysed: it is not looked at again.
+        if let last = table[id].history.lastTime { table[id].models.detectedTo = max(from, times.last ?? .min, min(last, t)) }
     }
 
     /// Closes the incident of a series that leaves.

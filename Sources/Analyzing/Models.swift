@@ -13,6 +13,7 @@ extension AnalyzerState {
         for id in members {
             let isProfileDue = isDue(id, after: before, at: t, interval: options.profileInterval)
             let isForecastDue = isForecast(id) && isDue(id, after: before, at: t, interval: options.forecastInterval)
+            if let state = modelState(id, at: t) { states[table[id].key.id.shard, default: []].append(state) }
             if !isProfileDue && !isForecastDue { continue }
             let started = stopwatch()
             let series = evenSeries(id, at: t)
@@ -26,7 +27,6 @@ extension AnalyzerState {
             if isForecastDue {
                 let began = stopwatch()
                 forecasts[shard, default: []].append(forecast(id, series, at: t))
-                if let state = modelState(id, at: t) { states[shard, default: []].append(state) }
                 forecastTimes.fetch += fetched - started
                 forecastTimes.add(stopwatch() - began)
             }
@@ -121,12 +121,12 @@ extension AnalyzerState {
 
     /// The values since the last look score the forecast that was made of them. A forecaster of another step or horizon is dropped.
     private mutating func tellForecaster(_ id: Int32, _ series: EvenSeries, steps: Int) {
-        guard let forecaster = table[id].models.forecaster else { return }
-        if forecaster.step != series.step || forecaster.state.model.horizon != steps {
+        guard let seenTo = table[id].models.forecaster?.seenTo else { return }
+        if table[id].models.forecaster?.step != series.step || table[id].models.forecaster?.state.model.horizon != steps {
             table[id].models.forecaster = nil
             return
         }
-        let elapsed = series.end - forecaster.seenTo
+        let elapsed = series.end - seenTo
         if elapsed <= 0 { return }
         let count = Int((elapsed + series.step / 2) / series.step)
         if count > min(steps, series.values.count) {
@@ -141,17 +141,17 @@ extension AnalyzerState {
 
     /// The model state of a series, if it is time to send it to the store: each series at its own place in the interval.
     private mutating func modelState(_ id: Int32, at t: Milliseconds) -> ModelStateResult? {
-        let models = table[id].models
-        if models.forecaster == nil && models.detector == nil { return nil }
-        if models.savedAt == .min {
+        let savedAt = table[id].models.savedAt
+        if savedAt == .min {
+            if table[id].models.forecaster == nil && table[id].models.detector == nil { return nil }
             // Young series first learn; the spread keeps those of one start apart.
             table[id].models.savedAt = t - Milliseconds(table[id].key.id.high >> 32) % max(1, options.modelStateInterval)
             return nil
         }
-        guard t - models.savedAt >= options.modelStateInterval else { return nil }
+        guard t - savedAt >= options.modelStateInterval else { return nil }
         table[id].models.savedAt = t
         let key = table[id].key
-        return ModelStateResult(series: key, time: t, revision: revision(of: key.id.shard), data: models.encode())
+        return ModelStateResult(series: key, time: t, revision: revision(of: key.id.shard), data: table[id].models.encode())
     }
 
     /// Takes what an earlier owner had learnt, for series that are held.

@@ -14,8 +14,13 @@ struct OpenOffsets: Sendable {
 
     /// Notes a sample of the chunk that begins at `start`. O(1).
     mutating func note(start: Milliseconds, offset: Int64) {
-        if start == third.start || start == second.start || start == first.start { return }
-        if first.start == .max {
+        if start == third.start {
+            third.offset = min(third.offset, offset)
+        } else if start == second.start {
+            second.offset = min(second.offset, offset)
+        } else if start == first.start {
+            first.offset = min(first.offset, offset)
+        } else if first.start == .max {
             first = Entry(start: start, offset: offset)
         } else if second.start == .max {
             second = Entry(start: start, offset: offset)

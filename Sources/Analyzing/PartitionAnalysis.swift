@@ -20,8 +20,10 @@ struct PartitionAnalysis: Sendable {
     var latestRows: [Fingerprint: Milliseconds] = [:]
     /// What the group has committed.
     var committed: Offset?
-    /// Polls in a row that had room for records of this partition and brought none.
-    var idlePolls = 0
+    /// Which taking over this is: what an earlier one still brings is not its.
+    var generation = 0
+    /// Since when a poll with room for records of this partition has brought none.
+    var silentSince = ContinuousClock.now
 
     /// The offset to commit: what a new owner would need.
     var needed: Offset? {
@@ -31,14 +33,15 @@ struct PartitionAnalysis: Sendable {
 
     var isReplayed: Bool {
         guard case .replaying(let end) = phase else { return false }
-        // Retention may have removed the records up to the end: nothing more will come.
-        return position >= end || idlePolls >= 10
+        // Retention may have removed the records up to the end: then nothing more will come. Long enough for a broker to find its words.
+        return position >= end || ContinuousClock.now - silentSince >= .seconds(10)
     }
 }
 
 /// What a new owner of a partition starts from.
 struct LoadedPartition: Sendable {
     var partition: Int32
+    var generation: Int
     var state: AnalyzerState
     var latestRows: [Fingerprint: Milliseconds]
     /// Where the replay begins and ends.

@@ -8,12 +8,15 @@ extension AnalyzerState {
     /// Bytes of all rollups. O(series).
     package var rollupBytes: Int { (0..<Int32(table.bound)).reduce(0) { $0 + table[$1].rollup.memoryBytes } }
 
-    /// What takes the summaries of stored chunks of the series held.
-    var rollupRestoration: RollupRestoration {
+    /// The series held. O(series).
+    var knownSeries: Set<Fingerprint> {
         var known: Set<Fingerprint> = []
         for id in 0..<Int32(table.bound) where !table[id].key.labels.labels.isEmpty { known.insert(table[id].key.id) }
-        return RollupRestoration(known: known, slot: options.rollupSlot)
+        return known
     }
+
+    /// What takes the summaries of stored chunks of the series held.
+    var rollupRestoration: RollupRestoration { RollupRestoration(known: knownSeries, slot: options.rollupSlot) }
 
     /// Takes the rollups that an earlier owner's chunks give; what was sealed since stays.
     mutating func adopt(_ restoration: RollupRestoration) {

@@ -45,12 +45,16 @@ extension SeriesModels {
         put(forecaster?.state.encode() ?? [])
         put(detectedTo)
         put(detector?.encode() ?? [])
+        put(Int64(bitPattern: Fingerprint(hashing: bytes).low))
         return bytes
     }
 
     /// Parts that are damaged or of another version are left out: they are learnt anew. nil where nothing can be read.
     init?(decoding bytes: [UInt8], anomalies: AnomalyOptions) {
-        var rest = bytes[...]
+        // A sum over all of it: what a damaged byte would make of a forecast cannot be told otherwise.
+        let sum = bytes.suffix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << (8 * UInt64($1.offset)) }
+        guard bytes.count > 8, sum == Fingerprint(hashing: Array(bytes.dropLast(8))).low else { return nil }
+        var rest = bytes.dropLast(8)
         guard rest.popFirst() == SeriesModels.version else { return nil }
         func number() -> Int64? {
             guard rest.count >= 8 else { return nil }
@@ -65,10 +69,11 @@ extension SeriesModels {
         guard let fittedAt = number(), let step = number(), let seenTo = number(), let forecast = part(), let detectedTo = number(),
             let detection = part(), rest.isEmpty
         else { return nil }
-        if step > 0, let state = ForecastState(decoding: forecast) {
+        let times = 0...Int64(1) << 53
+        if 1...(31 * 86_400_000) ~= step, times ~= fittedAt, times ~= seenTo, let state = ForecastState(decoding: forecast) {
             forecaster = Forecaster(state: state, fittedAt: fittedAt, step: step, seenTo: seenTo)
         }
-        if let known = AnomalyDetector(decoding: detection, options: anomalies) {
+        if times ~= detectedTo, let known = AnomalyDetector(decoding: detection, options: anomalies) {
             detector = known
             self.detectedTo = detectedTo
         }

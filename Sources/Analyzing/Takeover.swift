@@ -18,9 +18,11 @@ struct Takeover: Sendable {
     let waiting: Waiting
     /// Partitions of the topic.
     let partitions: Int
+    /// How long the store may take nothing before it is asked whether there is anything to take.
+    var storePatience = Duration.seconds(30)
 
     /// - Parameter epoch: greater than that of any earlier owner of the partition.
-    func load(_ partition: Int32, epoch: Int64) async throws -> LoadedPartition {
+    func load(_ partition: Int32, generation: Int, epoch: Int64) async throws -> LoadedPartition {
         var state = AnalyzerState(
             options: options, epoch: epoch, partitions: partitions,
             stopwatch: { Double(DispatchTime.now().uptimeNanoseconds) / 1e9 })
@@ -48,7 +50,8 @@ struct Takeover: Sendable {
         try await loadModels(&state, shards)
         // A committed offset beyond the end is of a log that is no more.
         let from = committed[place].map { $0 > end ? 0 : $0 } ?? 0
-        return LoadedPartition(partition: partition, state: state, latestRows: rows, from: from, until: end, chunks: chunks.count)
+        return LoadedPartition(
+            partition: partition, generation: generation, state: state, latestRows: rows, from: from, until: end, chunks: chunks.count)
     }
 
     private func chunks(_ shards: Set<Shard>, since: Milliseconds) async throws -> [ChunkResult] {
@@ -78,10 +81,14 @@ struct Takeover: Sendable {
 
     /// What an earlier owner had learnt.
     private func loadModels(_ state: inout AnalyzerState, _ shards: Set<Shard>) async throws {
+        let known = state.knownSeries
+        if known.isEmpty { return }
         let collected = Mutex<[ModelStateResult]>([])
         try await waiting.retrying("the store") {
             collected.withLock { $0.removeAll() }
-            try await self.store.modelStates(shards: shards) { page in collected.withLock { $0.append(contentsOf: page) } }
+            try await self.store.modelStates(shards: shards) { page in
+                collected.withLock { $0.append(contentsOf: page.filter { known.contains($0.series.id) }) }
+            }
         }
         state.restore(models: collected.withLock { $0 })
     }
@@ -94,15 +101,48 @@ struct Takeover: Sendable {
         // Both topics divide the shards alike; where they do not, all of it is waited for.
         let relevant = ends.count == partitions ? ends.filter { $0.key.partition == partition } : ends
         var pause: UInt64 = 20_000_000
+        var last: Int64 = -1
+        var since = ContinuousClock.now
         while true {
             let stored = try await waiting.retrying("the offsets of \(options.storeGroup)") {
                 try await self.log.committedOffsets(topic: self.options.chunksTopic, group: self.options.storeGroup)
             }
             let behind = relevant.reduce(Int64(0)) { $0 + max(0, $1.value - (stored[$1.key] ?? 0)) }
             if behind == 0 { return waiting.say(nil, part: "chunks of \(partition)") }
+            if behind != last { (last, since) = (behind, .now) }
+            if ContinuousClock.now - since >= storePatience {
+                // Retention may have removed what nobody took: then no commit ever reaches the end.
+                if try await !hasRecords(relevant, beyond: stored) {
+                    logger.warning("what the store did not take of \(options.chunksTopic) is no longer there; going on without it")
+                    return waiting.say(nil, part: "chunks of \(partition)")
+                }
+                since = .now
+            }
             waiting.say("the store to take \(behind) records of \(options.chunksTopic)", part: "chunks of \(partition)")
             try await Task.sleep(nanoseconds: pause)
             pause = min(pause * 2, 1_000_000_000)
         }
+    }
+
+    /// Whether the chunks' topic still has a record before these ends that is not stored. True also where that cannot be seen in time.
+    private func hasRecords(_ ends: [TopicPartition: Offset], beyond stored: [TopicPartition: Offset]) async throws -> Bool {
+        let tail = try await waiting.retrying("the topic \(options.chunksTopic)") {
+            try await self.log.tail(topics: [self.options.chunksTopic], from: .earliest)
+        }
+        let deadline = ContinuousClock.now + storePatience
+        var emptyPolls = 0
+        var isFound = false
+        while !isFound, emptyPolls < 10, ContinuousClock.now < deadline {
+            let batch = try await waiting.retrying("the topic \(options.chunksTopic)") {
+                try await tail.poll(maxBytes: 4 << 20, timeout: 250)
+            }
+            emptyPolls = batch.records.isEmpty ? emptyPolls + 1 : 0
+            isFound = batch.records.contains { record in
+                let place = TopicPartition(record.topic, record.partition)
+                return record.offset >= stored[place] ?? 0 && record.offset < ends[place] ?? 0
+            }
+        }
+        await tail.close()
+        return isFound || emptyPolls < 10
     }
 }

@@ -7,6 +7,7 @@ import Telemetry
 /// What the role waits for, from several tasks, told as one status.
 final class Waiting: Sendable {
     private let parts = Mutex<[String: String]>([:])
+    private let calls = Atomic<Int>(0)
     private let metrics: AnalyzeMetrics
     private let logger: Logger
     private let status: @Sendable (String?) -> Void
@@ -21,7 +22,7 @@ final class Waiting: Sendable {
     func say(_ reason: String?, part: String) {
         let text = parts.withLock { parts in
             parts[part] = reason
-            return parts.isEmpty ? nil : parts.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ")
+            return parts.isEmpty ? nil : Set(parts.values).sorted().joined(separator: "; ")
         }
         status(text)
     }
@@ -29,11 +30,12 @@ final class Waiting: Sendable {
     /// Repeats what a dependency refuses for now, with backoff, and says on the status what is waited for.
     func retrying<T: Sendable>(_ what: String, _ body: @Sendable () async throws -> T) async throws -> T {
         var pause: UInt64 = 100_000_000
+        // Several tasks may wait for the same; each takes back its own word, however it ends.
+        let part = "call \(calls.add(1, ordering: .relaxed).newValue)"
+        defer { if pause > 100_000_000 { say(nil, part: part) } }
         while true {
             do {
-                let value = try await body()
-                if pause > 100_000_000 { say(nil, part: what) }
-                return value
+                return try await body()
             } catch let error as MessagingError where error.code == .closed || error.code == .usage || error.code == .tooLarge {
                 throw error
             } catch let error as StorageError where error.code != .unavailable {
@@ -43,9 +45,9 @@ final class Waiting: Sendable {
             } catch {
                 metrics.retries.add()
                 logger.warning("waiting for \(what): \(error)")
-                say("\(what): \(error)", part: what)
-                try await Task.sleep(nanoseconds: pause)
+                say("\(what): \(error)", part: part)
                 pause = min(pause * 2, 10_000_000_000)
+                try await Task.sleep(nanoseconds: pause / 2)
             }
         }
     }

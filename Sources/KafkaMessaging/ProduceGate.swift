@@ -50,14 +50,13 @@ final class ProduceGate: Sendable {
     }
 
     private func register(_ waiter: Waiter) {
-        let isCancelled = Task.isCancelled
         let result = state.withLock { state -> Result<Void, any Error>? in
             if state.isClosed { return .failure(MessagingError(.closed, "the log is closed")) }
             if state.waiting.isEmpty && state.fits(waiter.bytes, limit) {
                 state.used += waiter.bytes
                 return .success(())
             }
-            if isCancelled { return .failure(CancellationError()) }
+            if Task.isCancelled { return .failure(CancellationError()) }
             state.waiting.append(waiter)
             return nil
         }

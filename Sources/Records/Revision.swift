@@ -11,7 +11,8 @@ package struct Revision: Hashable, Sendable, Comparable {
 
     package init(epoch: Int64, offset: Int64) {
         let offsetBits = Int64(1) << 44
-        rawValue = (max(0, epoch) % (Int64(1) << 19)) * offsetBits + min(max(0, offset), offsetBits - 1)
+        // Past the last epoch facts no longer replace those of the one before; wrapping would make them lose to all.
+        rawValue = min(max(0, epoch), (Int64(1) << 19) - 1) * offsetBits + min(max(0, offset), offsetBits - 1)
     }
 
     package static func < (a: Revision, b: Revision) -> Bool { a.rawValue < b.rawValue }

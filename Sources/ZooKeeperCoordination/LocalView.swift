@@ -19,6 +19,8 @@ final class LocalView: Sendable {
         var first: Set<String> = []
         var configuration: CentralConfiguration?
         var waiting: [Int: CheckedContinuation<ZooKeeperSession, any Error>] = [:]
+        /// Calls that were given up before they waited.
+        var givenUp: [Int: any Error] = [:]
         var nextWaiting = 0
         var sessionsOpened = 0
         /// What was last told of.
@@ -236,7 +238,10 @@ final class LocalView: Sendable {
             let why = "no connection with ZooKeeper at \(place); is it running, and does the address lead there?"
             self.give(up: id, CoordinationError(.unavailable, why))
         }
-        defer { late.cancel() }
+        defer {
+            late.cancel()
+            state.withLock { $0.givenUp[id] = nil }
+        }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in wait(id, continuation) }
         } onCancel: {
@@ -250,6 +255,8 @@ final class LocalView: Sendable {
             if case .refused(let why) = state.connection { return .failure(CoordinationError(.refused, why)) }
             if let session = state.session { return .success(session) }
             if Task.isCancelled { return .failure(CancellationError()) }
+            // Given up before it began to wait.
+            if let error = state.givenUp.removeValue(forKey: id) { return .failure(error) }
             state.waiting[id] = continuation
             return nil
         }
@@ -257,6 +264,11 @@ final class LocalView: Sendable {
     }
 
     private func give(up id: Int, _ error: any Error) {
-        state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
+        let continuation = state.withLock { state in
+            let continuation = state.waiting.removeValue(forKey: id)
+            if continuation == nil { state.givenUp[id] = error }
+            return continuation
+        }
+        continuation?.resume(throwing: error)
     }
 }
