@@ -79,14 +79,14 @@ def in_environment(work: Path) -> None:
     os.execv(venv / "bin/python", [str(venv / "bin/python"), __file__, *sys.argv[1:]])
 
 
-def evaluate(options, protocol, folder: Path, origins: int, out: Path) -> tuple[float, int]:
-    """Runs `almanac evaluate forecast`; seconds of CPU and the number of forecasts."""
+def evaluate(options, protocol, folder: Path, origins: int, out: Path, *more: str) -> tuple[float, int]:
+    """Runs `almanac evaluate forecast`, with `more` arguments; seconds of CPU and the number of forecasts."""
     if not options.almanac.is_file():
         sys.exit(f"{options.almanac} is not there; run make build, or give --almanac")
     out.parent.mkdir(parents=True, exist_ok=True)
     command = [str(options.almanac), "evaluate", "forecast", "--data", str(folder), "--step", f"{protocol.step}s",
                "--context", str(protocol.context), "--horizon", f"{protocol.step * protocol.horizon}s", "--origins", str(origins),
-               "--csv", str(out)]
+               "--csv", str(out), *more]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     if code := subprocess.run(command).returncode:
         sys.exit(f"{' '.join(command)}: exit status {code}")
@@ -131,7 +131,8 @@ def cover(options, protocol, folder: Path) -> list[str]:
     from accuracy import report, scores
 
     out = options.out / f"{protocol.name}-coverage.csv"
-    evaluate(options, protocol, folder, options.coverage_origins, out)
+    # As the product runs: intervals calibrated by each value, not anew at each origin.
+    evaluate(options, protocol, folder, options.coverage_origins, out, "--online")
     frame = scores.read(out)
     return report.coverage_table(protocol, scores.score_rows(frame, scores.scales(protocol, folder, frame)))
 

@@ -46,6 +46,17 @@ import Testing
         #expect(abs(forecast.path[0].expected - x[999]) < 1e-9)
     }
 
+    /// Changes at even places only, on which no sampled origin may lie: the season is exact and has to win all the same.
+    @Test(arguments: [0, 1]) func rareChangesOfAnExactSeasonAreForeseen(_ shift: Int) throws {
+        let x = (0..<2100).map { ($0 + shift) % 288 < 108 ? 80.0 : 20.0 }
+        var options = ForecastOptions()
+        options.seasonalPeriods = [288]
+        for end in stride(from: 1700, to: 2090, by: 13) + [1728 - shift, 1727 - shift, 1836 - shift, 1835 - shift] {
+            let forecast = try #require(forecast(Array(x[..<end]), horizon: 2, options: options).value)
+            for s in 0..<2 { #expect(abs(forecast.path[s].expected - x[end + s]) < 1e-6, "origin \(end), step \(s + 1)") }
+        }
+    }
+
     @Test func whatWasNeverNegativeStaysSo() throws {
         var random = SeededGenerator(seed: 6)
         let x = random.noise(500).map { abs($0) }

@@ -87,6 +87,11 @@ struct ForecastPool: Sendable {
             correct(&trials[c], candidate: c)
             errors.append(Self.errors(trials[c], actual, caps: caps, recency: recency))
         }
+        // Origins lie a stride apart and may miss at one step what they see at another: the whole path breaks ties.
+        for c in candidates.indices {
+            let mean = errors[c][..<horizon].reduce(0, +) / Double(horizon)
+            for s in 0..<horizon { errors[c][s] += 0.001 * mean }
+        }
         // The first candidate is the last value. A seasonal one has to win clearly: its period may be of chance.
         for s in 0..<columns { errors[0][s] *= lastValueBonus }
         for c in candidates.indices where candidates[c].kind == .seasonalAutoregression {
@@ -236,11 +241,17 @@ struct ForecastPool: Sendable {
     }
 
     /// Errors beyond some 100 times the median one of the last value count as that: a single burst does not decide the weights.
+    ///
+    /// The mean is over all rows: in a series that mostly stands still, a sample may miss every change, and a cap of 0 makes all
+    /// candidates alike.
     private static func errorCaps(_ lastValue: [Double], _ actual: [Double], columns: Int) -> [Double] {
-        (0..<columns).map { s in
+        let rows = actual.count / columns
+        let unlimited = [Double](repeating: .infinity, count: columns)
+        let sums = errors(lastValue, actual, caps: unlimited, recency: [Double](repeating: 1, count: rows))
+        return (0..<columns).map { s in
             var errors = stride(from: s, to: actual.count, by: sampling(actual.count, columns)).map { abs(actual[$0] - lastValue[$0]) }
-            let mean = errors.reduce(0, +) / Double(errors.count)
-            return 100 * (OrderStatistics.median(&errors) ?? 0) + 10 * mean
+            let cap = 100 * (OrderStatistics.median(&errors) ?? 0) + 10 * sums[s] / Double(rows)
+            return cap > 0 ? cap : .infinity
         }
     }
 
