@@ -85,10 +85,22 @@ struct EvaluateCommand: ParsableCommand {
                 throw ValidationError("--horizon \(horizon): must be a multiple of --step \(input.step)")
             }
             guard context > 0, origins > 0 else { throw ValidationError("--context and --origins must be positive") }
+            guard length / step <= 1_440 else {
+                throw ValidationError("--horizon \(horizon): is \(length / step) steps of \(input.step); at most 1440 are forecast")
+            }
+            guard context <= 1 << 40 else { throw ValidationError("--context \(context): no file has as many values") }
             let evaluation = ForecastEvaluation(
                 context: context, horizon: Int(length / step), origins: origins, step: step, online: online)
             var lines = [ForecastEvaluation.header]
-            for file in try ValueFile.read(below: input.data) { lines += evaluation.rows(file) }
+            for file in try ValueFile.read(below: input.data) {
+                let rows = evaluation.rows(file)
+                if rows.isEmpty {
+                    Output.error(
+                        "\(file.name): no forecast: \(file.values.count) values, \(context) + \(length / step) are needed, those of a horizon "
+                            + "without a gap")
+                }
+                lines += rows
+            }
             let text = lines.joined(separator: "\n") + "\n"
             if csv == "-" { return Output.text(text) }
             do { try text.write(toFile: csv, atomically: true, encoding: .utf8) } catch {
@@ -117,9 +129,9 @@ struct EvaluateCommand: ParsableCommand {
         var out: String
 
         func run() throws {
-            func whole(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
-            guard whole(data) != whole(out) else {
-                throw ValidationError("--out \(out): must be another folder than --data, whose files it would replace")
+            func whole(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path + "/" }
+            guard !whole(out).hasPrefix(whole(data)) else {
+                throw ValidationError("--out \(out): must be outside of --data, whose files it would replace or join")
             }
             let (files, summary) = try AnomalyEvaluation().run(data: data, out: out)
             Output.line("\(files) files, \(summary.rows) rows, \(summary.incidents) incidents at the default rate")

@@ -25,7 +25,7 @@ struct SeriesDecomposition {
     init(_ values: [Double], step: Milliseconds, found: [SeasonalPeriod], choice: Choice) {
         self.step = step
         switch choice {
-        case .found: periods = Array(Set(found.map { Int($0.period.rounded()) }.filter { $0 >= 2 })).sorted()
+        case .found: periods = Array(Set(found.map { SeriesDecomposition.whole($0.period, step: step) }.filter { $0 >= 2 })).sorted()
         case .period(let length): periods = [Int(clamping: (length + step / 2) / step)]
         }
         classical = periods.map { seasonalDecompose(values, period: $0) }
@@ -113,5 +113,18 @@ extension SeriesDecomposition {
         var moments = Moments()
         for value in values where value.isFinite { moments.add(value) }
         return NumberText.format(moments.stddev, digits: 4)
+    }
+}
+
+extension SeriesDecomposition {
+    /// The period in whole samples; that of an hour, half a day, a day or a week where the detected one is within a hundredth of it, as a few cycles tell a
+    /// period no better.
+    fileprivate static func whole(_ period: Double, step: Milliseconds) -> Int {
+        let length = period * Double(step)
+        for calendar in [3_600_000, 43_200_000, 86_400_000, 604_800_000] as [Milliseconds]
+        where calendar % step == 0 && abs(length - Double(calendar)) <= 0.01 * Double(calendar) {
+            return Int(calendar / step)
+        }
+        return Int(period.rounded())
     }
 }

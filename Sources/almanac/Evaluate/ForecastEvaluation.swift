@@ -22,6 +22,9 @@ struct ForecastEvaluation {
         let last = count - horizon
         guard context <= last, origins > 0 else { return [] }
         if origins == 1 { return [context] }
+        // There are no more places than values.
+        let origins = min(origins, last - context + 1)
+        if origins == 1 { return [context] }
         var places: [Int] = []
         for k in 0..<origins {
             let place = context + (last - context) * k / (origins - 1)
@@ -32,7 +35,7 @@ struct ForecastEvaluation {
 
     /// Rows of one series. An origin without a forecast or with a missing value in its horizon gives none.
     func rows(_ file: ValueFile) -> [String] {
-        let series = file.name.hasSuffix(".csv") ? String(file.name.dropLast(4)) : file.name
+        let series = Self.quoted(file.name.hasSuffix(".csv") ? String(file.name.dropLast(4)) : file.name)
         let places = places(count: file.values.count)
         let values = Self.filled(file.values)
         return online ? replay(series, file.values, values, places) : fresh(series, file.values, values, places)
@@ -89,6 +92,12 @@ struct ForecastEvaluation {
             if value.isFinite { last = value }
             return last
         }
+    }
+
+    /// As RFC 4180 quotes what would end a field.
+    private static func quoted(_ name: String) -> String {
+        guard name.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return name }
+        return "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
 
     private func row(_ series: String, _ origin: Int, _ kind: String, _ step: Int, _ actual: Double, _ p: Prediction) -> String {

@@ -8,9 +8,10 @@ struct ValueFile {
 
     /// All files in order of their names. An empty line or one that is no number counts as missing (NaN).
     static func read(below directory: String) throws -> [ValueFile] {
-        guard let walker = FileManager.default.enumerator(atPath: directory) else {
-            throw Failure("\(directory) is no folder that can be read; give --data a folder of CSV files")
-        }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isFolder), isFolder.boolValue,
+            let walker = FileManager.default.enumerator(atPath: directory)
+        else { throw Failure("\(directory) is no folder that can be read; give --data a folder of CSV files") }
         let names = walker.compactMap { $0 as? String }.filter { $0.hasSuffix(".csv") }.sorted()
         var files: [ValueFile] = []
         for name in names {
@@ -24,7 +25,9 @@ struct ValueFile {
 
     /// nil for a file of another form, such as a manifest.
     static func parse(_ bytes: Data) -> [Double]? {
-        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)[...]
+        // A byte order mark and carriage returns come from other systems; the latter make one Character with the line feed.
+        let text = String(decoding: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes, as: UTF8.self)
+        var lines = text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" })[...]
         guard let header = lines.popFirst(), header.trimmingCharacters(in: .whitespaces) == "value" else { return nil }
         while let last = lines.last, last.trimmingCharacters(in: .whitespaces).isEmpty { lines.removeLast() }
         return lines.map { Double($0.trimmingCharacters(in: .whitespaces)) ?? .nan }
