@@ -129,7 +129,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "ZooKeeperCoordinationTests",
-            dependencies: ["ZooKeeperCoordination", "Coordination", "CoordinationContract", "TestSupport", "TimeSeries", "Telemetry", logging]),
+            dependencies: [
+                "ZooKeeperCoordination", "Coordination", "CoordinationContract", "TestSupport", "TimeSeries", "Telemetry", logging,
+            ]),
         .testTarget(name: "CoordinationTests", dependencies: ["Coordination", "CoordinationContract", "TestSupport", "TimeSeries"]),
         .testTarget(
             name: "HTTPKitTests",

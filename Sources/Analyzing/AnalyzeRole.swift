@@ -29,6 +29,8 @@ package final class AnalyzeRole: Sendable {
     /// Bytes of records taken in one poll.
     private static let pollBytes = 8 << 20
     private static let commitInterval: Milliseconds = 10_000
+    /// How long a replay may bring nothing before the topic is asked whether anything is left.
+    private static let replayPatience = Duration.seconds(5)
 
     package init(
         options: AnalyzeOptions, log: any MessageLog, store: any ResultStore, coordinator: any Coordinator, clock: any WallClock,
@@ -102,6 +104,7 @@ package final class AnalyzeRole: Sendable {
             try await ingest(batch, into: &owned)
             // After it: what this poll brought was read before the seek.
             try await takeIn(&owned, &loading, consumer)
+            await endSilentReplays(&owned, takeover)
             isMore = try await advance(&owned)
             let now = clock.now()
             if now - committedAt >= AnalyzeRole.commitInterval || now < committedAt {
@@ -212,6 +215,18 @@ package final class AnalyzeRole: Sendable {
         let isFull = bytes >= AnalyzeRole.pollBytes / 2
         for partition in Array(owned.keys) {
             if isFull || heard.contains(partition) { owned[partition]?.silentSince = .now }
+        }
+    }
+
+    /// Retention may have removed the records up to a replay's end: then nothing more comes, and the topic says so.
+    private func endSilentReplays(_ owned: inout [Int32: PartitionAnalysis], _ takeover: Takeover) async {
+        for (partition, analysis) in owned {
+            guard let end = analysis.silentReplay(longerThan: AnalyzeRole.replayPatience) else { continue }
+            let isEmptied = await takeover.isEmptied(partition, before: end)
+            owned[partition]?.silentSince = .now
+            owned[partition]?.isEmptied = isEmptied
+            guard isEmptied else { continue }
+            logger.warning("the records of partition \(partition) that are to be analysed again are no longer there")
         }
     }
 

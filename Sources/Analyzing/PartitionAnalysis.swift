@@ -24,6 +24,8 @@ struct PartitionAnalysis: Sendable {
     var generation = 0
     /// Since when a poll with room for records of this partition has brought none.
     var silentSince = ContinuousClock.now
+    /// Retention has removed what the replay was to bring.
+    var isEmptied = false
 
     /// The offset to commit: what a new owner would need.
     var needed: Offset? {
@@ -33,8 +35,13 @@ struct PartitionAnalysis: Sendable {
 
     var isReplayed: Bool {
         guard case .replaying(let end) = phase else { return false }
-        // Retention may have removed the records up to the end: then nothing more will come. Long enough for a broker to find its words.
-        return position >= end || ContinuousClock.now - silentSince >= .seconds(10)
+        return position >= end || isEmptied
+    }
+
+    /// The end of a replay that has brought nothing for so long; nil otherwise. Silence alone says little: the broker may be away.
+    func silentReplay(longerThan patience: Duration) -> Offset? {
+        guard case .replaying(let end) = phase, position < end, ContinuousClock.now - silentSince >= patience else { return nil }
+        return end
     }
 }
 

@@ -145,4 +145,23 @@ struct Takeover: Sendable {
         await tail.close()
         return isFound || emptyPolls < 10
     }
+
+    /// Whether the topic holds no record of the partition before the offset any more. False also when the log does not say.
+    func isEmptied(_ partition: Int32, before end: Offset) async -> Bool {
+        do {
+            let tail = try await log.tail(topics: [options.samplesTopic], from: .earliest)
+            let deadline = ContinuousClock.now + .seconds(3)
+            var first: Offset?
+            while first == nil, ContinuousClock.now < deadline {
+                first = try await tail.poll(maxBytes: 1 << 20, timeout: 250).records.first { $0.partition == partition }?.offset
+            }
+            await tail.close()
+            if let first { return first >= end }
+            // Empty, or not heard: a log that answers would have sent something.
+            _ = try await log.endOffsets(topic: options.samplesTopic)
+            return true
+        } catch {
+            return false
+        }
+    }
 }

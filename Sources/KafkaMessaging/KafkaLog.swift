@@ -27,6 +27,7 @@ package final class KafkaLog: MessageLog {
     private let threads: KafkaThreads
     private let state: Mutex<State>
     private let ended = Latch()
+    private let answers = PendingAnswers()
 
     /// Checks the options and starts the clients. Throws `.usage` for settings that do not fit.
     package static func open(_ options: KafkaOptions, metrics: MetricRegistry, logger: Logger) async throws -> KafkaLog {
@@ -179,7 +180,7 @@ package final class KafkaLog: MessageLog {
 
     private func makeConsumer(_ make: @escaping @Sendable (KafkaLog) throws -> ConsumerCore) async throws -> any MessageConsumer {
         try checkOpen()
-        let consumer = try await threads.run { try KafkaConsumer(try make(self), closeTimeout: self.options.closeTimeout) }
+        let consumer = try await answers.ask(threads) { try KafkaConsumer(try make(self), closeTimeout: self.options.closeTimeout) }
         let isClosed = state.withLock { state in
             state.consumers.removeAll { $0.consumer == nil }
             state.consumers.append(Member(consumer: consumer))
@@ -196,12 +197,12 @@ package final class KafkaLog: MessageLog {
 
     package func endOffsets(topic: String) async throws -> [TopicPartition: Offset] {
         try checkOpen()
-        return try await threads.run { try self.questions.endOffsets(try self.questions.places(topic)) }
+        return try await answers.ask(threads) { try self.questions.endOffsets(try self.questions.places(topic)) }
     }
 
     package func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] {
         try checkOpen()
-        return try await threads.run { try self.questions.committed(try self.questions.places(topic), group: group) }
+        return try await answers.ask(threads) { try self.questions.committed(try self.questions.places(topic), group: group) }
     }
 
     package func partitionCount(topic: String) async throws -> Int {
@@ -211,7 +212,7 @@ package final class KafkaLog: MessageLog {
             if last.isOld { threads.submit { [questions] in _ = try? questions.refresh(topic) } }
             return last.count
         }
-        return try await threads.run { try self.questions.partitionCount(topic) }
+        return try await answers.ask(threads) { try self.questions.partitionCount(topic) }
     }
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }
@@ -229,14 +230,20 @@ package final class KafkaLog: MessageLog {
         }
         guard isFirst else { return await ended.wait() }
         gate.close()
+        answers.end(MessagingError(.closed, "the log is closed"))
         for producer in producers { producer.retire(drainUntil: .now + .milliseconds(options.closeTimeout)) }
         await withTaskGroup(of: Void.self) { group in
             for consumer in consumers { group.addTask { await consumer.end("the log is closed") } }
             for producer in producers { group.addTask { await producer.waitForEnd() } }
         }
-        let client = questions.client
-        _ = try? await threads.run { client.destroy() }
+        let (client, freed) = (questions.client, Latch())
+        threads.submit {
+            client.destroy()
+            freed.signal()
+        }
         threads.stop()
+        // A question that no broker answers holds nobody up.
+        await freed.wait(atMost: .milliseconds(min(500, options.closeTimeout)))
         ended.signal()
     }
 }

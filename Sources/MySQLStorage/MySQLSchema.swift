@@ -12,6 +12,8 @@ package enum MySQLSchema {
         /// nil where there were no tables.
         package var versionBefore: Int64?
         package var version: Int64 = 0
+        /// Missing tables were looked for, and made where there were none.
+        package var hasRepaired = false
         /// One line for each thing, for people.
         package var lines: [String] = []
     }
@@ -77,8 +79,10 @@ package enum MySQLSchema {
 
     /// Brings the tables to this program's version. Of several processes one does it, the others wait for it.
     @discardableResult
-    static func migrate(_ connection: Connection, _ errors: MySQLErrors, lockTimeout: Int) throws -> Report {
-        if let found = try currentVersion(connection), found >= version {
+    ///
+    /// - Parameter repairs: makes tables again that are not there although their version says so.
+    static func migrate(_ connection: Connection, _ errors: MySQLErrors, lockTimeout: Int, repairs: Bool = false) throws -> Report {
+        if let found = try currentVersion(connection), found >= version, !repairs || found > version {
             if found > version { throw errors.newer(found, known: version) }
             return Report(versionBefore: found, version: found)
         }
@@ -87,10 +91,10 @@ package enum MySQLSchema {
         let seconds = max(1, lockTimeout - 1)
         guard try connection.integer("SELECT GET_LOCK(\(lock), \(seconds))") == 1 else { throw errors.lockHeld(seconds) }
         defer { _ = try? connection.integer("SELECT RELEASE_LOCK(\(lock))") }
-        return try migrateLocked(connection, errors)
+        return try migrateLocked(connection, errors, repairs)
     }
 
-    private static func migrateLocked(_ connection: Connection, _ errors: MySQLErrors) throws -> Report {
+    private static func migrateLocked(_ connection: Connection, _ errors: MySQLErrors, _ repairs: Bool) throws -> Report {
         let found = try currentVersion(connection)
         if found == nil {
             let foreign = try foreignTables(connection)
@@ -104,11 +108,14 @@ package enum MySQLSchema {
         }
         let from = found ?? 0
         if from > version { throw errors.newer(from, known: version) }
-        for (i, statements) in MySQLTables.migrations.enumerated().dropFirst(Int(from)) {
+        let isRepair = repairs && from == version
+        for (i, statements) in MySQLTables.migrations.enumerated().dropFirst(isRepair ? 0 : Int(from)) {
             for statement in statements { try connection.run(statement) }
             try connection.run("INSERT IGNORE INTO `almanac_schema` (`version`, `applied`) VALUES (\(i + 1), UTC_TIMESTAMP(3))")
         }
-        return Report(versionBefore: found, version: version)
+        // Numbers of series may be of a table that is no more: what the processes remember of them ends.
+        if isRepair { try connection.run("UPDATE `almanac_state` SET `value` = `value` + 1 WHERE `name` = 'series_epoch'") }
+        return Report(versionBefore: found, version: version, hasRepaired: isRepair)
     }
 
     /// nil without tables; 0 where the first migration was broken off.

@@ -36,7 +36,8 @@ package final class MySQLStore: ResultStore {
         let onOpen: @Sendable (Connection) throws -> Void = { connection in
             opened.add()
             if readiness.isReady { return }
-            let report = try MySQLSchema.migrate(connection, errors, lockTimeout: lockTimeout)
+            let report = try MySQLSchema.migrate(connection, errors, lockTimeout: lockTimeout, repairs: readiness.hasMissed)
+            if report.hasRepaired { logger.error("tables were missing in MySQL and were made again, empty: restore them from a back-up") }
             if report.versionBefore != report.version { logger.info("the tables in MySQL have version \(report.version) now") }
             if try connection.integer("SELECT @@innodb_flush_log_at_trx_commit") != 1 {
                 logger.warning("the server's innodb_flush_log_at_trx_commit is not 1: a power cut there may lose what was acknowledged")
@@ -45,7 +46,7 @@ package final class MySQLStore: ResultStore {
         }
         let onRetry: @Sendable (MySQLFailure) -> Void = { failure in
             (failure.isContention ? conflicts : losses).add()
-            if failure.isMissingTable { readiness.reset() }
+            if failure.isMissingTable { readiness.miss() }
             logger.debug("MySQL: trying again after: \(failure.message)")
         }
         readers = try ConnectionPool(options, .reader, count: options.readerConnections, onOpen: onOpen, onRetry: onRetry)
@@ -54,10 +55,17 @@ package final class MySQLStore: ResultStore {
 
     /// Whether this process has seen the tables.
     private final class Readiness: Sendable {
-        private let flag = Mutex(false)
-        var isReady: Bool { flag.withLock { $0 } }
-        func set() { flag.withLock { $0 = true } }
-        func reset() { flag.withLock { $0 = false } }
+        private struct State {
+            var isReady = false
+            var hasMissed = false
+        }
+
+        private let state = Mutex(State())
+        var isReady: Bool { state.withLock { $0.isReady } }
+        /// A table that had been there was missed.
+        var hasMissed: Bool { state.withLock { $0.hasMissed } }
+        func set() { state.withLock { $0 = State(isReady: true) } }
+        func miss() { state.withLock { $0 = State(hasMissed: true) } }
     }
 
     package func write(_ batch: StoreBatch) async throws {

@@ -18,7 +18,8 @@ struct Almanac: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CollectCommand.self, AnalyzeCommand.self, StoreCommand.self, ServeCommand.self, ExporterCommand.self,
-            InitCommand.self, CheckCommand.self, ProbeCommand.self, DescribeCommand.self, EvaluateCommand.self, VersionCommand.self,
+            InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self, DescribeCommand.self, EvaluateCommand.self,
+            VersionCommand.self,
         ])
 
     /// Errors of this program are one line on standard error and code 1; those of the command line are ArgumentParser's.

@@ -56,9 +56,9 @@ import TimeSeries
         }
 
         /// Starts an analyzer; cancelling the task ends it.
-        func analyzer() -> Task<Void, any Error> {
+        func analyzer(on log: (any MessageLog)? = nil) -> Task<Void, any Error> {
             let role = AnalyzeRole(
-                options: GroupTests.options, log: log, store: store, coordinator: StoreEpochs(store: store), clock: clock,
+                options: GroupTests.options, log: log ?? self.log, store: store, coordinator: StoreEpochs(store: store), clock: clock,
                 metrics: MetricRegistry(), logger: GroupTests.logger)
             return Task { try await role.run() }
         }
@@ -164,6 +164,65 @@ import TimeSeries
         for one in running { _ = await one.result }
         try await pipeline.compare(with: Self.expected(steps: steps), steps: steps)
         await pipeline.close()
+    }
+
+    /// The broker takes its time after a seek: silence is not the end of the replay.
+    @Test func aReplayThatBeginsLateLosesNothing() async throws {
+        let pipeline = try await Pipeline()
+        var running = pipeline.analyzer()
+        for step in 0..<100 { try await Self.feed(pipeline, step) }
+        try await Self.awaitRows(pipeline, 99)
+        running.cancel()
+        _ = await running.result
+        for step in 100..<130 { try await Self.feed(pipeline, step) }
+        running = pipeline.analyzer(on: HesitantLog(log: pipeline.log))
+        try await Self.awaitRows(pipeline, 129)
+        running.cancel()
+        _ = await running.result
+        try await pipeline.compare(with: Self.expected(steps: 130), steps: 130)
+        await pipeline.close()
+    }
+}
+
+/// Its consumers bring nothing for a while after a seek.
+private struct HesitantLog: MessageLog {
+    let log: any MessageLog
+
+    func produce(_ records: [ProducerRecord]) async throws { try await log.produce(records) }
+    func consumer(topics: [String], group: String) async throws -> any MessageConsumer {
+        Consumer(consumer: try await log.consumer(topics: topics, group: group))
+    }
+    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
+        try await log.tail(topics: topics, from: start)
+    }
+    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { try await log.endOffsets(topic: topic) }
+    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] {
+        try await log.committedOffsets(topic: topic, group: group)
+    }
+    func partitionCount(topic: String) async throws -> Int { try await log.partitionCount(topic: topic) }
+    func close() async { await log.close() }
+
+    private final class Consumer: MessageConsumer {
+        private let consumer: any MessageConsumer
+        private let silentUntil = Mutex(ContinuousClock.now)
+
+        init(consumer: any MessageConsumer) { self.consumer = consumer }
+
+        func poll(maxBytes: Int, timeout: Milliseconds) async throws -> ConsumedBatch {
+            if silentUntil.withLock({ ContinuousClock.now < $0 }) {
+                try await Task.sleep(for: .milliseconds(20))
+                return ConsumedBatch()
+            }
+            return try await consumer.poll(maxBytes: maxBytes, timeout: timeout)
+        }
+
+        func commit(_ offsets: [TopicPartition: Offset]) async throws { try await consumer.commit(offsets) }
+        func seek(_ partition: TopicPartition, to offset: Offset) async throws {
+            // Longer than a replay may be silent without a question.
+            silentUntil.withLock { $0 = .now + .seconds(7) }
+            try await consumer.seek(partition, to: offset)
+        }
+        func close() async { await consumer.close() }
     }
 }
 

@@ -71,7 +71,8 @@ import TimeSeries
         let metrics = AnalyzeMetrics(MetricRegistry())
         let waiting = Waiting(metrics: metrics, logger: GroupTests.logger, status: saying)
         return Takeover(
-            options: AnalyzeOptions(), log: log, store: ModelStore(), clock: GroupTests.Clock(), metrics: metrics, logger: GroupTests.logger,
+            options: AnalyzeOptions(), log: log, store: ModelStore(), clock: GroupTests.Clock(), metrics: metrics,
+            logger: GroupTests.logger,
             waiting: waiting, partitions: 1, storePatience: .milliseconds(100))
     }
 

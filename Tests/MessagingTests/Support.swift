@@ -74,4 +74,3 @@ struct Bench: Sendable {
 struct NeverHappened: Error, CustomStringConvertible {
     var description: String
 }
-

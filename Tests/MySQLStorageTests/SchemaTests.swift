@@ -110,6 +110,24 @@ import TimeSeries
         }
     }
 
+    /// Some tables are gone while the table of versions says that they are there.
+    @Test(arguments: [["chunks"], ["series", "series_seen"], ["almanac_state", "epochs"]]) func tablesDroppedBelowARunningStore(
+        tables: [String]
+    ) async throws {
+        let server = try MariaDBTrait.current()
+        try await withStore(server) { store in
+            let keys = ["a", "b"].map { key($0) }
+            try await store.write(StoreBatch(windows: keys.map { windows($0, at: start) }))
+            _ = try await store.nextEpoch(for: "x")
+            try server.sql("DROP TABLE \(tables.joined(separator: ", "))", database: store.options.database)
+            _ = try await store.nextEpoch(for: "x")
+            try await store.write(StoreBatch(windows: [windows(keys[1], at: start + minute)]))
+            #expect(try await store.chunks(of: keys[1].id, from: 0, to: .max).isEmpty)
+            #expect(try await store.latestWindows([keys[1].id]).map(\.time) == [start + minute])
+            #expect(try await store.series(keys[1].id)?.key == keys[1])
+        }
+    }
+
     /// Another process removes a series that this one knows by number, and it comes back.
     @Test func seriesRemovedByAnotherProcess() async throws {
         let server = try MariaDBTrait.current()

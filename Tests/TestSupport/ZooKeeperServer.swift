@@ -107,7 +107,8 @@ package final class ZooKeeperEnsemble: Sendable {
         return ensemble
     }
 
-    private init(tickTime: Int) throws {
+    /// Does not start them.
+    package init(tickTime: Int = 200) throws {
         var ports: Set<Int> = []
         while ports.count < 9 { ports.insert(freePort()) }
         let free = Array(ports)

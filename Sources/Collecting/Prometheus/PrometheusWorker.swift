@@ -81,6 +81,8 @@ final class PrometheusWorker: Sendable {
             let to = min(position + progress.size.length, end)
             do {
                 let answers = try await answers(client, position: position, upTo: to, overlap: progress.hasCaughtUp ? options.overlap : 0)
+                // Lost meanwhile: the new owner asks for the same.
+                if !context.coordinator.owns(options.baseURL) { return }
                 samples += try await send(answers, upTo: to, &progress)
             } catch let failure as PrometheusFailure where failure.wantsLess {
                 guard !progress.size.isSmallest, to - position > PieceSize.smallest else {
@@ -155,7 +157,7 @@ final class PrometheusWorker: Sendable {
     }
 
     private func finish(_ progress: inout Progress) async {
-        guard endsSeries.withLock({ $0 }), let position = progress.position else { return }
+        guard endsSeries.withLock({ $0 }), context.coordinator.owns(options.baseURL), let position = progress.position else { return }
         let records = progress.reader.end(at: position + 1)
         let (context, name) = (context, options.displayURL)
         // Not a child: the end of the series is still sent when this task is cancelled.

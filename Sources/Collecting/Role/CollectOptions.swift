@@ -6,8 +6,9 @@ package struct CollectOptions: Sendable, Equatable {
     package var prometheus: [PrometheusOptions] = []
     /// Name of the topic for samples.
     package var topic = "samples"
-    /// How many scrapes of one target wait while the log refuses, before the oldest is dropped. Fixed when the role is made.
-    package var maxPendingScrapes = 20
+    /// How long the scrapes of one target wait while the log refuses, before the oldest is dropped: so many intervals of the target, and 20
+    /// scrapes at least. Fixed when the role is made.
+    package var maxPendingSpan: Milliseconds = 600_000
     /// The same in bytes; the newest scrape always waits.
     package var maxPendingBytes = 64 << 20
     /// How long the end of the role waits for the log to take what is left.

@@ -9,7 +9,7 @@ final class WorkerContext: Sendable {
     let coordinator: any Coordinator
     let environment: CollectEnvironment
     let topic: String
-    let maxPendingScrapes: Int
+    let maxPendingSpan: Milliseconds
     let maxPendingBytes: Int
     let drainTimeout: Milliseconds
     private let said = Mutex<Set<String>>([])
@@ -19,10 +19,13 @@ final class WorkerContext: Sendable {
         self.coordinator = coordinator
         self.environment = environment
         topic = options.topic
-        maxPendingScrapes = options.maxPendingScrapes
+        maxPendingSpan = options.maxPendingSpan
         maxPendingBytes = options.maxPendingBytes
         drainTimeout = options.drainTimeout
     }
+
+    /// How many scrapes of a target may wait for the log. One more than the span has: the first is with the log already.
+    func maxPendingScrapes(interval: Milliseconds) -> Int { max(20, Int(maxPendingSpan / max(1, interval)) + 1) }
 
     /// Whether `what` is asked for the first time: for messages that are logged once.
     func firstTime(_ what: String) -> Bool { said.withLock { $0.insert(what).inserted } }

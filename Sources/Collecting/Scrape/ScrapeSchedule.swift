@@ -22,6 +22,9 @@ struct ScrapeSchedule {
     /// almost nothing. (Prometheus has the same rule with 2 ms at most; a busy small machine wakes later than that.)
     var tolerance: Milliseconds { min(interval / 100, 100) }
 
+    /// How long before a slot a new owner of the target must have come to take it: 5 % of the interval, 250 ms at most.
+    var handoverMargin: Milliseconds { min(interval / 20, 250) }
+
     /// The time that the samples of the scrape of `slot` carry, when it started at `start`.
     func timestamp(slot: Milliseconds, startedAt start: Milliseconds) -> Milliseconds {
         start >= slot && start - slot <= tolerance ? slot : start

@@ -25,8 +25,8 @@ final class ScrapeWorker: Sendable {
         case .host: instance = target.instance ?? hostName()
         }
         outbox = Outbox(
-            name: target.displayURL, log: context.log, environment: context.environment, maxPending: context.maxPendingScrapes,
-            maxBytes: context.maxPendingBytes)
+            name: target.displayURL, log: context.log, environment: context.environment,
+            maxPending: context.maxPendingScrapes(interval: target.interval), maxBytes: context.maxPendingBytes)
         state = Mutex(SourceStatus(kind: .scrape, job: target.job, instance: instance, url: target.displayURL))
     }
 
@@ -47,7 +47,10 @@ final class ScrapeWorker: Sendable {
         let pages = PageSource(target)
         await scrapeLoop(&scraper, pages)
         await pages.close()
-        if endsSeries.withLock({ $0 }) { outbox.add(scraper.end(at: context.environment.clock.now())) }
+        // Of a target that has moved the series go on elsewhere: who no longer owns it says nothing of their end.
+        if endsSeries.withLock({ $0 }), tenure != nil {
+            outbox.add(scraper.end(at: context.environment.clock.now()))
+        }
         outbox.close()
         let deadline = Task { [drainTimeout = context.drainTimeout] in
             try await Task.sleep(for: .milliseconds(drainTimeout))
@@ -63,18 +66,37 @@ final class ScrapeWorker: Sendable {
         var slot = schedule.slot(after: environment.clock.now())
         while !Task.isCancelled {
             guard let start = await wait(until: &slot, schedule) else { return }
-            if context.coordinator.owns(target.url) {
-                await scrape(&scraper, pages, at: schedule.timestamp(slot: slot, startedAt: start))
-            } else {
-                // Whoever owns it now goes on with its series: no markers.
-                scraper.forget()
-                state.withLock { $0.health = .elsewhere }
+            switch share(of: slot, at: start, schedule) {
+            case .own: await scrape(&scraper, pages, at: schedule.timestamp(slot: slot, startedAt: start))
+            case .former: break
+            case .foreign: leave(&scraper)
             }
             let next = schedule.slot(after: max(environment.clock.now(), slot))
             let missed = (next - slot) / schedule.interval - 1
             if missed > 0 { environment.metrics.skippedScrapes.add(Int(missed)) }
             slot = next
         }
+    }
+
+    /// How long the target has been this process'; nil when it is another's. The machine itself is read by the process on it, and no other.
+    private var tenure: Duration? {
+        if case .host = target.source { return .seconds(Int64.max / 4) }
+        return context.coordinator.tenure(of: target.url)
+    }
+
+    private enum Share { case own, former, foreign }
+
+    /// Whose the scrape of a slot is. Who has owned the target for a shorter time than since the slot leaves it: the former owner may have
+    /// done it. The margin is for clocks that differ from host to host.
+    private func share(of slot: Milliseconds, at now: Milliseconds, _ schedule: ScrapeSchedule) -> Share {
+        guard let tenure else { return .foreign }
+        return tenure >= .milliseconds(max(0, now - slot) + schedule.handoverMargin) ? .own : .former
+    }
+
+    /// Whoever owns the target now goes on with its series: no markers.
+    private func leave(_ scraper: inout TargetScraper) {
+        scraper.forget()
+        state.withLock { $0.health = .elsewhere }
     }
 
     /// Waits for the slot by the wall clock, which may jump: forward it wakes late, backward the slot is set anew. Gives the time of waking;
@@ -105,13 +127,20 @@ final class ScrapeWorker: Sendable {
     private func scrape(_ scraper: inout TargetScraper, _ pages: PageSource, at time: Milliseconds) async {
         let clock = ContinuousClock()
         let began = clock.now
-        var failure: String?
+        let fetched: Result<FetchedPage, any Error>
         do {
-            let page = try await pages.fetch(expectedBytes: scraper.lastPageBytes)
-            failure = scraper.take(page, at: time)
+            fetched = .success(try await pages.fetch(expectedBytes: scraper.lastPageBytes))
         } catch is CancellationError {
             return
         } catch {
+            fetched = .failure(error)
+        }
+        // Lost meanwhile: neither the page nor its absence is for this process to tell.
+        guard tenure != nil else { return leave(&scraper) }
+        var failure: String?
+        switch fetched {
+        case .success(let page): failure = scraper.take(page, at: time)
+        case .failure(let error):
             failure = "\(error)"
             scraper.fail()
         }

@@ -25,7 +25,11 @@ struct NodeOptions: ParsableArguments {
     func run(roles: Set<Role>) async throws {
         let flags = try flags()
         let path = config ?? Output.environment["ALMANAC_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        let load: @Sendable () -> LoadedConfiguration = { Configuration.load(path: path, environment: Output.environment, flags: flags) }
+        let central = CentralFile()
+        let load: @Sendable () -> LoadedConfiguration = {
+            let own = Configuration.load(path: path, environment: Output.environment, flags: flags)
+            return central.over(own, environment: Output.environment, flags: flags)
+        }
         let loaded = load()
         if !loaded.mistakes.isEmpty {
             for mistake in loaded.mistakes { Output.error(mistake.description) }
@@ -35,7 +39,7 @@ struct NodeOptions: ParsableArguments {
         console.hide(loaded.configuration.secrets)
         for warning in loaded.warnings { Output.error("warning: \(warning)") }
         do {
-            try await Node.open(loaded.configuration, roles: roles, console: console, source: load).run()
+            try await Node.open(loaded.configuration, roles: roles, console: console, central: central, source: load).run()
         } catch let failure as Failure {
             throw failure
         } catch {

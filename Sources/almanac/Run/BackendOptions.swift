@@ -25,10 +25,12 @@ extension Configuration {
         options.clientID = kafka.clientID
         options.compression = KafkaOptions.Compression(rawValue: kafka.compression.rawValue) ?? .lz4
         options.properties = kafka.properties
+        // A process has ten seconds to end.
+        options.closeTimeout = 2500
         if let tls = kafka.tls {
-            options.properties["ssl.ca.location"] = tls.caFile
-            options.properties["ssl.certificate.location"] = tls.certificateFile
-            options.properties["ssl.key.location"] = tls.keyFile
+            if let file = tls.caFile { options.properties["ssl.ca.location"] = file }
+            if let file = tls.certificateFile { options.properties["ssl.certificate.location"] = file }
+            if let file = tls.keyFile { options.properties["ssl.key.location"] = file }
         }
         if let sasl = kafka.sasl {
             options.properties["sasl.mechanism"] = sasl.mechanism.rawValue

@@ -33,10 +33,22 @@ struct Backends: Sendable {
         }
     }
 
+    /// Closes all at once. A database that does not answer is waited for a while only: its connections end with the process.
     func close() async {
-        await service?.close()
-        await log.close()
-        await store?.close()
+        let (service, log, store) = (service, log, store)
+        let closing = [
+            Task { await service?.close() ?? () }, Task { await log.close() }, Task { await store?.close() ?? () },
+        ]
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        Task {
+            for task in closing { await task.value }
+            end.finish()
+        }
+        Task {
+            try? await Task.sleep(for: .seconds(3))
+            end.finish()
+        }
+        for await _ in ends {}
     }
 
     private static func openLog(_ configuration: Configuration, _ registry: MetricRegistry) async throws -> any MessageLog {

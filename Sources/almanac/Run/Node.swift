@@ -1,8 +1,10 @@
 import Collecting
+import Coordination
 import Logging
 import Messaging
 import ServiceLifecycle
 import Settings
+import Synchronization
 import Telemetry
 
 /// Some or all roles in one process.
@@ -14,9 +16,12 @@ final class Node: Sendable {
     private let reloader: Reloader
 
     /// Opens the data directory and what the roles stand on, and makes the roles. Throws what is wrong in words.
-    /// - Parameter source: reads the configuration again, for a reload.
+    /// - Parameters:
+    ///   - central: takes the configuration that all processes share, where there is one.
+    ///   - source: reads the configuration again, for a reload.
     static func open(
-        _ configuration: Configuration, roles: Set<Role>, console: ConsoleLog, source: @escaping @Sendable () -> LoadedConfiguration
+        _ configuration: Configuration, roles: Set<Role>, console: ConsoleLog, central: CentralFile,
+        source: @escaping @Sendable () -> LoadedConfiguration
     ) async throws -> Node {
         try DataDirectory.prepare(configuration.data)
         try DataDirectory.make(configuration.logsDirectory)
@@ -24,7 +29,7 @@ final class Node: Sendable {
         ProcessMetrics.register(registry)
         let backends = try await Backends.open(configuration, roles: roles, registry: registry)
         do {
-            return try Node(configuration, roles, console, backends, registry, source)
+            return try Node(configuration, roles, console, backends, registry, central, source)
         } catch {
             await backends.close()
             throw error
@@ -33,7 +38,7 @@ final class Node: Sendable {
 
     private init(
         _ configuration: Configuration, _ roles: Set<Role>, _ console: ConsoleLog, _ backends: Backends, _ registry: MetricRegistry,
-        _ source: @escaping @Sendable () -> LoadedConfiguration
+        _ central: CentralFile, _ source: @escaping @Sendable () -> LoadedConfiguration
     ) throws {
         self.configuration = configuration
         self.backends = backends
@@ -51,14 +56,38 @@ final class Node: Sendable {
         }
         // Ended in reverse order: sources first, the HTTP face last.
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: face, serviceName: "serve")]
-        if roles.contains(.store) { services.append(.init(service: try parts.storing(), serviceName: "store")) }
+        if roles.contains(.store) {
+            services.append(.init(service: try parts.storing(drains: roles.contains(.analyze)), serviceName: "store"))
+        }
         if roles.contains(.analyze) { services.append(.init(service: try parts.analyze(), serviceName: "analyze")) }
+        if let service = backends.service {
+            let watch = Node.watchCentral(service, central, reloader, Logger(label: "almanac"))
+            services.append(.init(service: RoleService(name: "central", work: watch), serviceName: "central"))
+        }
         if let collect {
+            if let dependencies = parts.dependencies() {
+                dependencies.start()
+                services.append(.init(service: RoleService(name: "ready", work: { await dependencies.watch() }), serviceName: "ready"))
+            }
             services.append(.init(service: RoleService(name: "collect", work: { try await collect.run() }), serviceName: "collect"))
         }
         var options = ServiceGroupConfiguration(services: services, logger: Logger(label: "lifecycle"))
         options.maximumGracefulShutdownDuration = .seconds(9)
         group = ServiceGroup(configuration: options)
+    }
+
+    /// Takes each new shared configuration over, unless it has mistakes; those are logged.
+    private static func watchCentral(
+        _ service: any CoordinationService, _ central: CentralFile, _ reloader: Reloader, _ logger: Logger
+    ) -> @Sendable () async -> Void {
+        {
+            for await shared in service.watchConfiguration() {
+                logger.notice("the configuration in ZooKeeper has version \(shared.version)")
+                try? central.take(shared) { try reloader.reload() }
+            }
+            // Closed before the process ends: nothing is to be watched any more.
+            while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+        }
     }
 
     private static func announce(_ configuration: Configuration, _ roles: Set<Role>, port: Int) {
@@ -73,20 +102,35 @@ final class Node: Sendable {
         )
     }
 
+    /// How long the roles may take to end by themselves.
+    private static let patience = Duration.seconds(4)
+
     /// Works until a signal ends it; then everything is closed. Throws what stopped it otherwise.
     func run() async throws {
         let signals = Signals()
-        let (group, reloader, logger) = (self.group, self.reloader, self.logger)
+        let (group, reloader, logger, backends) = (self.group, self.reloader, self.logger, self.backends)
+        let mayWaitInVain = configuration.messaging.kind == .kafka
+        let isEnding = Atomic<Bool>(false)
         signals.listen(
             onEnd: {
                 logger.info("ending: sources stop, what is in the log is analysed and stored")
+                isEnding.store(true, ordering: .relaxed)
                 Task { await group.triggerGracefulShutdown() }
+                // What still waits for a broker then waits in vain: closing the log ends it.
+                if mayWaitInVain {
+                    Task {
+                        try await Task.sleep(for: Node.patience)
+                        await backends.log.close()
+                    }
+                }
             },
             onReload: { try? reloader.reload() })
         let result = await Result { try await group.run() }
         await backends.close()
         withExtendedLifetime(signals) {}
-        try result.get()
+        do { try result.get() } catch let error as MessagingError where error.code == .closed && isEnding.load(ordering: .relaxed) {
+            logger.info("ended with work left that the log did not take; what was acknowledged is there")
+        }
         logger.info("ended")
     }
 }

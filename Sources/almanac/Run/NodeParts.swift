@@ -24,6 +24,14 @@ struct NodeParts {
             environment: CollectEnvironment(clock: clock, logger: Logger(label: "collect"), registry: registry))
     }
 
+    /// What a collector needs of others; nil where all of it is in this process.
+    func dependencies() -> Dependencies? {
+        guard configuration.messaging.kind == .kafka || backends.service != nil else { return nil }
+        return Dependencies(
+            log: backends.log, topic: configuration.topics.samples, coordination: backends.service, name: configuration.instanceName,
+            readiness: readiness)
+    }
+
     func analyze() throws -> any Service {
         let readiness = readiness
         readiness.set("analyze", waitingFor: "starting")
@@ -35,7 +43,8 @@ struct NodeParts {
         return RoleService(name: "analyze", work: { try await role.run() })
     }
 
-    func storing() throws -> any Service {
+    /// - Parameter drains: what the analyzer of this process has just sent is stored before the end; what others send goes on for ever.
+    func storing(drains: Bool) throws -> any Service {
         let readiness = readiness
         readiness.set("storing", waitingFor: "starting")
         let role = StoreRole(
@@ -44,7 +53,7 @@ struct NodeParts {
         let results = [configuration.topics.chunks, configuration.topics.prometheusdata]
         let log = backends.log
         return RoleService(name: "store", work: { try await role.run() }) {
-            await LogDrain.wait(log, topics: results, group: Configuration.storeGroup, seconds: 3)
+            if drains { await LogDrain.wait(log, topics: results, group: Configuration.storeGroup, seconds: 3) }
         }
     }
 

@@ -52,6 +52,9 @@ final class Reloader: Sendable {
         if old.server != new.server { names.append("server") }
         if old.topics != new.topics { names.append("topics") }
         if old.log != new.log { names.append("log") }
+        if old.messaging != new.messaging { names.append("messaging") }
+        if old.coordination != new.coordination { names.append("coordination") }
+        if old.instance != new.instance { names.append("instance") }
         if old.store != new.store { names.append("store") }
         if old.analyze != new.analyze { names.append("analyze") }
         return names
