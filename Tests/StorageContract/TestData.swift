@@ -67,13 +67,15 @@ package func chunk(
 
 extension StoreBatch {
     package init(
-        windows: [WindowsResult] = [], profiles: [ProfileResult] = [], forecasts: [ForecastResult] = [], chunks: [ChunkResult] = []
+        windows: [WindowsResult] = [], profiles: [ProfileResult] = [], forecasts: [ForecastResult] = [], chunks: [ChunkResult] = [],
+        anomalies: [AnomalyResult] = []
     ) {
         self.init()
         self.windows = windows
         self.profiles = profiles
         self.forecasts = forecasts
         self.chunks = chunks
+        self.anomalies = anomalies
     }
 }
 

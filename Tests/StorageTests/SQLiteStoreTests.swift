@@ -239,12 +239,17 @@ private func openingError(_ path: String) throws -> StorageError {
         try await store.write(
             StoreBatch(
                 windows: [windows(a, at: start)], profiles: [profile(a, at: start)], forecasts: [forecast(a, at: start)],
-                chunks: [chunk(a, from: start - hour, to: start)]))
+                chunks: [chunk(a, from: start - hour, to: start)],
+                anomalies: [
+                    AnomalyResult(
+                        series: a, time: start, revision: Revision(rawValue: 1), onset: start, end: nil, score: 0.9, expected: 1, seen: 9,
+                        cause: "level up")
+                ]))
         let rows = try await store.read { db in
             let views = try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'view'")
             return try views.map { ($0, try Row.fetchAll(db, sql: "SELECT * FROM \($0)").map { $0["notation"] as String? }) }
         }
-        #expect(rows.count == 7)
+        #expect(rows.count == 8)
         for (view, notations) in rows { #expect(notations.allSatisfy { $0 == "a{job=\"x\"}" } && !notations.isEmpty, "\(view)") }
         let time = try await store.read { db in try String.fetchOne(db, sql: "SELECT time FROM window_statistics_view") }
         #expect(time == "2025-10-14T00:00:00Z")
