@@ -55,6 +55,7 @@ let package = Package(
         .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, grdbSQLite, logging]),
         .target(name: "Coordination", dependencies: ["TimeSeries"]),
         .target(name: "HTTPKit", dependencies: ["Records", "Telemetry", hummingbird, hummingbirdTLS, nioCore, nioSSL, logging, lifecycle]),
+        .target(name: "Fetching", dependencies: ["TimeSeries", httpClient, nioCore, nioHTTP, nioSSL, nioCompression]),
         // Floor 4: one driver each, behind its contract; the C libraries are Debian's
         .systemLibrary(
             name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
@@ -64,23 +65,30 @@ let package = Package(
         .target(name: "KafkaMessaging", dependencies: ["Messaging", "TimeSeries", "Telemetry", "CRdKafka", logging]),
         .target(name: "MySQLStorage", dependencies: ["Storage", "Records", "TimeSeries", "Telemetry", "CMariaDB", logging]),
         .target(name: "ZooKeeperCoordination", dependencies: ["Coordination", "TimeSeries", "Telemetry", "CZooKeeper", logging]),
+        // Floor 5
+        .target(name: "Traffic", dependencies: ["TimeSeries", "Records"]),
+        .target(name: "TrafficSimulation", dependencies: ["TimeSeries", "Traffic"]),
+        .target(name: "Flows", dependencies: ["TimeSeries", "Records"]),
         // Floor 6
         .target(name: "HostMetrics", dependencies: []),
         .target(
             name: "Collecting",
             dependencies: [
-                "TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", httpClient, nioCore,
-                nioHTTP, nioSSL,
-                nioCompression, logging,
+                "TimeSeries", "Telemetry", "Exposition", "Records", "Messaging", "Coordination", "HostMetrics", "Fetching", "Flows",
+                nioCore, nioHTTP, logging,
             ]),
         .target(
             name: "Analyzing",
-            dependencies: ["TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", logging]),
+            dependencies: [
+                "TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", "Traffic", logging,
+            ]),
+        .target(name: "Notifying", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Fetching", nioHTTP, logging]),
         .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
         .target(
             name: "Serving",
             dependencies: [
-                "TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", hummingbird, nioCore, logging, lifecycle,
+                "TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "HTTPKit", "Traffic", hummingbird, nioCore, logging,
+                lifecycle,
             ],
             resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
         .target(name: "Settings", dependencies: ["TimeSeries", yams]),
@@ -89,14 +97,15 @@ let package = Package(
             name: "AlmanacBench",
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing",
-                "HostMetrics", "KafkaMessaging", "MySQLStorage", logging,
+                "HostMetrics", "KafkaMessaging", "MySQLStorage", "Traffic", logging,
             ]),
         .executableTarget(
             name: "almanac",
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
                 "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", "KafkaMessaging", "MySQLStorage",
-                "ZooKeeperCoordination", arguments, httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
+                "ZooKeeperCoordination", "Fetching", "Flows", "Notifying", "Traffic", "TrafficSimulation", hummingbird, arguments,
+                httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
         // What the tests share: servers, temporary folders, and the contract suites that each driver must pass
         .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -142,17 +151,25 @@ let package = Package(
         .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition"]),
         .testTarget(
             name: "CollectingTests",
-            dependencies: ["Collecting", "Coordination", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging]),
+            dependencies: [
+                "Collecting", "Coordination", "Fetching", "Flows", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging,
+            ]),
+        .testTarget(
+            name: "NotifyingTests",
+            dependencies: ["Notifying", "Messaging", "Records", "TimeSeries", "Telemetry", "TestSupport", nioCore, logging]),
+        .testTarget(name: "TrafficTests", dependencies: ["Traffic", "Records", "TimeSeries"]),
+        .testTarget(name: "TrafficSimulationTests", dependencies: ["TrafficSimulation", "Traffic", "TimeSeries"]),
+        .testTarget(name: "FlowsTests", dependencies: ["Flows", "Records", "TimeSeries"]),
         .testTarget(
             name: "AnalyzingTests",
             dependencies: [
                 "Analyzing", "Analytics", "Records", "Messaging", "Storage", "StorageContract", "Storing", "TestSupport", "TimeSeries",
-                "Telemetry", "Coordination", logging,
+                "Telemetry", "Coordination", "Traffic", "TrafficSimulation", logging,
             ]),
         .testTarget(
             name: "ServingTests",
             dependencies: [
-                "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", logging, lifecycle,
+                "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", "Traffic", logging, lifecycle,
                 .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
             ]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
@@ -168,7 +185,8 @@ let package = Package(
         .testTarget(
             name: "AlmanacTests",
             dependencies: [
-                "almanac", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging", "Storage",
+                "almanac", "Fetching", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging",
+                "Storage",
                 "Telemetry",
             ]),
     ]

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
-/// profile, forecast, kafka, mysql, and simulation, which takes minutes and runs only when it is named.
+/// profile, forecast, traffic, kafka, mysql, and simulation, which takes minutes and runs only when it is named.
 @main
 struct AlmanacBench {
     static func main() async {
@@ -18,6 +18,7 @@ struct AlmanacBench {
         if isChosen("windows") { windowBenchmarks(&report) }
         if isChosen("profile") { profileBenchmarks(&report) }
         if isChosen("forecast") { forecastBenchmarks(&report) }
+        if isChosen("traffic") { trafficBenchmarks(&report) }
         if isChosen("line") { try await lineBenchmark(&report) }
         if isChosen("memory") { try memoryBenchmark(&report) }
         if isChosen("kafka") { try await kafkaBenchmark(&report) }

@@ -44,7 +44,7 @@ package final class AnalyzeRole: Sendable {
         self.clock = clock
         self.metrics = AnalyzeMetrics(metrics)
         self.logger = logger
-        waiting = Waiting(metrics: self.metrics, logger: logger, status: status)
+        waiting = Waiting(retries: self.metrics.retries, logger: logger, status: status)
         output = AnalyzerOutputs(
             options: options, log: log, metrics: self.metrics, logger: logger, waiting: waiting, evaluationLog: evaluationLog)
     }

@@ -13,9 +13,6 @@ struct AnalyzerOutputs: Sendable {
     let waiting: Waiting
     let evaluationLog: @Sendable (EvaluationLogLine) -> Void
 
-    /// Bytes of records given to the log in one call.
-    private static let sliceBytes = 4 << 20
-
     func bury(_ record: ConsumerRecord, reason: String) async throws {
         metrics.deadLetters.add()
         logger.warning("a record of \(record.topic) cannot be read", metadata: ["offset": "\(record.offset)", "reason": "\(reason)"])
@@ -46,7 +43,7 @@ struct AnalyzerOutputs: Sendable {
                 records.append(ProducerRecord(topic: options.resultsTopic, key: .shard(shard), value: value))
             }
             // Encoded no further ahead than what goes out in one call.
-            if bytes >= AnalyzerOutputs.sliceBytes {
+            if bytes >= BoundedProduce.sliceBytes {
                 metrics.results.add(records.count)
                 try await produce(records)
                 records.removeAll(keepingCapacity: true)
@@ -62,27 +59,7 @@ struct AnalyzerOutputs: Sendable {
         }
     }
 
-    /// In slices of bounded size. A record that the log refuses as too large goes alone, is left out and counted: the others must not suffer.
     private func produce(_ records: [ProducerRecord]) async throws {
-        var at = 0
-        while at < records.count {
-            var bytes = 0
-            let from = at
-            while at < records.count, at == from || bytes + records[at].value.count <= AnalyzerOutputs.sliceBytes {
-                bytes += records[at].value.count
-                at += 1
-            }
-            let slice = Array(records[from..<at])
-            do {
-                try await waiting.retrying("the topic \(slice[0].topic)") { try await log.produce(slice) }
-            } catch let error as MessagingError where error.code == .tooLarge {
-                if slice.count > 1 {
-                    for record in slice { try await produce([record]) }
-                } else {
-                    metrics.tooLarge.add()
-                    logger.error("a record of \(slice[0].topic) is too large and left out", metadata: ["reason": "\(error)"])
-                }
-            }
-        }
+        try await BoundedProduce(log: log, waiting: waiting, logger: logger, tooLarge: metrics.tooLarge)(records)
     }
 }

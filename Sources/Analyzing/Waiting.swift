@@ -8,12 +8,12 @@ import Telemetry
 final class Waiting: Sendable {
     private let parts = Mutex<[String: String]>([:])
     private let calls = Atomic<Int>(0)
-    private let metrics: AnalyzeMetrics
+    private let retries: Counter
     private let logger: Logger
     private let status: @Sendable (String?) -> Void
 
-    init(metrics: AnalyzeMetrics, logger: Logger, status: @escaping @Sendable (String?) -> Void) {
-        self.metrics = metrics
+    init(retries: Counter, logger: Logger, status: @escaping @Sendable (String?) -> Void) {
+        self.retries = retries
         self.logger = logger
         self.status = status
     }
@@ -43,7 +43,7 @@ final class Waiting: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                metrics.retries.add()
+                retries.add()
                 logger.warning("waiting for \(what): \(error)")
                 say("\(what): \(error)", part: part)
                 pause = min(pause * 2, 10_000_000_000)

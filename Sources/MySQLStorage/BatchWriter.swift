@@ -17,6 +17,7 @@ struct BatchWriter {
         try writeChunks(batch.chunks)
         try writeModelStates(batch.modelStates)
         try writeAnomalies(batch.anomalies)
+        try writeTraffic(batch)
     }
 
     /// The number of a series; every series of the batch has one.

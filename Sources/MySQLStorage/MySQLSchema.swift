@@ -132,6 +132,7 @@ package enum MySQLSchema {
         let ours = [
             "series", "series_seen", "window_statistics_latest", "window_statistics", "profiles_latest", "profiles", "forecasts_latest",
             "forecasts", "anomalies", "chunks", "model_states", "epochs", "almanac_state",
+            "traffic_totals", "traffic_windows", "point_visits", "traffic_alerts", "checkpoints",
         ]
         var found: [String] = []
         let names = ours.map { "'\($0)'" }.joined(separator: ", ")

@@ -13,6 +13,10 @@ extension MySQLStore {
         var removed = try await removeHistory(cutoffs).total
         removed += try await removeLatest(cutoffs)
         removed += try await removeSeries(cutoffs)
+        removed += try await removeTrafficWindows(before(now, retention.trafficWindows))
+        removed += try await removeTraffic(
+            lastDay: StoreRetention.lastDay(endedBefore: before(now, retention.trafficTotals)), visits: before(now, retention.visits),
+            alerts: before(now, retention.alerts))
         if retention.maxBytes > 0 { removed += try await shrink(to: retention.maxBytes, now: now) }
         return removed
     }
@@ -53,7 +57,7 @@ extension MySQLStore {
     ]
 
     /// Tables that grow with time; the others are small beside them.
-    private static let large = histories.map(\.name) + ["chunks"]
+    private static let large = histories.map(\.name) + ["chunks", "traffic_windows"]
 
     // MARK: By age
 
@@ -63,23 +67,40 @@ extension MySQLStore {
             // Oldest first, from the beginning of the tree on.
             removed.rows[table.name] = try await repeated(
                 "DELETE FROM `\(table.name)` WHERE `\(table.bucket)` < ? ORDER BY `\(table.bucket)` LIMIT \(step)",
-                PlannedRow.bucket(table.cutoff(cutoffs), table.length), step)
+                [.integer(PlannedRow.bucket(table.cutoff(cutoffs), table.length))], step)
         }
         // Chunks are large, so fewer at once.
         let few = max(1, step / 5)
         removed.rows["chunks"] = try await repeated(
-            "DELETE FROM `chunks` WHERE `end_ms` <= ? ORDER BY `end_ms` LIMIT \(few)", cutoffs.chunks, few)
+            "DELETE FROM `chunks` WHERE `end_ms` <= ? ORDER BY `end_ms` LIMIT \(few)", [.integer(cutoffs.chunks)], few)
+        return removed
+    }
+
+    private func removeTrafficWindows(_ cutoff: Milliseconds) async throws -> Int {
+        try await repeated(
+            "DELETE FROM `traffic_windows` WHERE `time_ms` <= ? ORDER BY `time_ms` LIMIT \(step)", [.integer(cutoff)], step)
+    }
+
+    /// By entry and onset first: nothing is heard of what has not begun, and the indexes begin with them.
+    private func removeTraffic(lastDay: String, visits: Milliseconds, alerts: Milliseconds) async throws -> Int {
+        var removed = try await repeated(
+            "DELETE FROM `traffic_totals` WHERE `day` > '' AND `day` <= ? ORDER BY `day` LIMIT \(step)", [.text(lastDay)], step)
+        for (table, begin, cutoff) in [("point_visits", "entered_ms", visits), ("traffic_alerts", "onset_ms", alerts)] {
+            removed += try await repeated(
+                "DELETE FROM `\(table)` WHERE `\(begin)` <= ? AND `time_ms` <= ? ORDER BY `\(begin)` LIMIT \(step)",
+                [.integer(cutoff), .integer(cutoff)], step)
+        }
         return removed
     }
 
     private var step: Int { max(1, options.retentionStep) }
 
     /// Runs a statement, each time in a transaction of its own, until it removes fewer rows than it may.
-    private func repeated(_ sql: String, _ parameter: Int64, _ limit: Int) async throws -> Int {
+    private func repeated(_ sql: String, _ parameters: [Parameter], _ limit: Int) async throws -> Int {
         var sum = 0
         while true {
             try Task.checkCancellation()
-            let count = try await writers.transaction { try $0.run(sql, [.integer(parameter)]) }
+            let count = try await writers.transaction { try $0.run(sql, parameters) }
             sum += count
             if count < limit { return sum }
         }
@@ -171,8 +192,9 @@ extension MySQLStore {
         while excess > 0 {
             guard let oldest = try await oldest(chunksBefore: lastDay), oldest < lastHour else { break }
             let cutoff = min((PlannedRow.bucket(oldest, PlannedRow.hour) + 1) * PlannedRow.hour, lastHour)
-            let step = try await removeHistory(
+            var step = try await removeHistory(
                 Cutoffs(windows: cutoff, forecasts: cutoff, profiles: cutoff, chunks: min(cutoff, lastDay), anomalies: .min))
+            step.rows["traffic_windows"] = try await removeTrafficWindows(cutoff)
             if step.total == 0 { break }
             removed += step.total
             for (table, count) in step.rows {
@@ -204,6 +226,7 @@ extension MySQLStore {
                 let bucket = try connection.integer("SELECT MIN(`\(table.bucket)`) FROM `\(table.name)`")
                 if let bucket { times.append(bucket * table.length) }
             }
+            if let window = try connection.integer("SELECT MIN(`time_ms`) FROM `traffic_windows`") { times.append(window) }
             if let chunk = try connection.integer("SELECT MIN(`end_ms`) FROM `chunks`"), chunk <= chunksBefore { times.append(chunk) }
             return times.min()
         }

@@ -1,22 +1,22 @@
 /// The statements that make the tables, by version. A migration is never edited once released, none drops data, and each statement may run
 /// twice: MySQL commits every change of a table at once, so a migration that was broken off begins again.
 enum MySQLTables {
-    static let migrations: [[String]] = [version1]
+    static let migrations: [[String]] = [version1, version2]
 
     static var version1: [String] {
         [series, seriesSeen, state, firstState, windowsLatest, windows, profilesLatest, profiles, forecastsLatest, forecasts, chunks]
             + [modelStates, anomalies, epochs] + views
     }
 
-    private static let engine = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
+    static let engine = "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"
 
     /// A time as people read it, computed from the milliseconds when it is looked at.
-    private static func readable(_ name: String, _ column: String) -> String {
+    static func readable(_ name: String, _ column: String) -> String {
         "`\(name)` DATETIME(3) GENERATED ALWAYS AS (TIMESTAMP('1970-01-01 00:00:00') + INTERVAL (`\(column)` / 1000) SECOND) VIRTUAL"
             + " COMMENT 'UTC'"
     }
 
-    private static func doubles(_ names: [String]) -> String { names.map { "`\($0)` DOUBLE" }.joined(separator: ", ") }
+    static func doubles(_ names: [String]) -> String { names.map { "`\($0)` DOUBLE" }.joined(separator: ", ") }
 
     private static let statistics = "`count` BIGINT NOT NULL, " + doubles(["min", "max", "avg", "stddev", "p50", "p95", "p99"])
     private static let predictions = doubles(
@@ -24,8 +24,8 @@ enum MySQLTables {
     private static let seriesNumber = "`series` INT UNSIGNED NOT NULL COMMENT 'id in the table series'"
     private static let slot = "`slot` INT NOT NULL COMMENT 'five minutes since 1970'"
     private static let hour = "`hour` INT NOT NULL COMMENT 'hours since 1970'"
-    private static let time = "`time_ms` BIGINT NOT NULL"
-    private static let revision = "`revision` BIGINT NOT NULL"
+    static let time = "`time_ms` BIGINT NOT NULL"
+    static let revision = "`revision` BIGINT NOT NULL"
 
     private static let series = """
         CREATE TABLE IF NOT EXISTS `series` (

@@ -35,6 +35,16 @@ struct Upsert: Sendable {
             table, key.map { ($0, .integer) } + versions.reversed() + values, assignments: assignments)
     }
 
+    /// A table in which the row of the highest revision stays. Its columns are the key, revision, the values.
+    static func revised(
+        _ table: String, key: [(name: String, kind: RowBatch.Kind)], values: [(name: String, kind: RowBatch.Kind)]
+    ) -> Upsert {
+        let assignments = (values.map(\.name) + ["revision"]).map {
+            "`\($0)` = IF(VALUES(`revision`) > `revision`, VALUES(`\($0)`), `\($0)`)"
+        }
+        return Upsert(table, key + [("revision", .integer)] + values, assignments: assignments)
+    }
+
     func text(rows: Int) -> String {
         head + repeatElement(tuple, count: rows).joined(separator: ", ") + tail
     }

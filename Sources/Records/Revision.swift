@@ -15,6 +15,9 @@ package struct Revision: Hashable, Sendable, Comparable {
         rawValue = min(max(0, epoch), (Int64(1) << 19) - 1) * offsetBits + min(max(0, offset), offsetBits - 1)
     }
 
+    /// The offset below the epoch.
+    package var offset: Int64 { rawValue & ((Int64(1) << 44) - 1) }
+
     package static func < (a: Revision, b: Revision) -> Bool { a.rawValue < b.rawValue }
 }
 

@@ -6,9 +6,19 @@ import TimeSeries
 
 /// One result as an event's listeners get it.
 struct EventItem: Sendable {
-    let key: SeriesKey
+    enum Subject: Sendable {
+        case series(SeriesKey)
+        case traffic(route: String, vehicleType: String)
+    }
+
+    let subject: Subject
     /// A JSON object.
     let json: [UInt8]
+
+    init(_ subject: Subject, json: [UInt8]) {
+        self.subject = subject
+        self.json = json
+    }
 }
 
 /// Hands events to listeners. Each has a queue that is bounded in bytes; who falls behind is dropped, counted, and told with a
@@ -44,7 +54,7 @@ final class EventHub: Sendable {
     var hasListeners: Bool { count > 0 }
 
     /// A new listener. `abort` cuts its connection. Throws a 503 problem when there are too many.
-    func listen(_ query: SeriesQuery?, abort: @escaping @Sendable () -> Void) throws(Problem) -> EventListener {
+    func listen(_ query: EventQuery?, abort: @escaping @Sendable () -> Void) throws(Problem) -> EventListener {
         let listener: EventListener? = state.withLock { state in
             guard !state.isClosed, state.listeners.count < maxListeners else { return nil }
             state.nextID += 1
@@ -69,7 +79,7 @@ final class EventHub: Sendable {
         for listener in listeners {
             let bytes: [UInt8]
             if let query = listener.query {
-                let wanted = items.filter { query.matches($0.key) }
+                let wanted = items.filter { query.wants(event, $0.subject) }
                 if wanted.isEmpty { continue }
                 bytes = EventHub.frame(event, wanted)
             } else {
@@ -127,7 +137,7 @@ final class EventListener: Sendable {
     }
 
     let id: UInt64
-    let query: SeriesQuery?
+    let query: EventQuery?
     /// Rings when there is something to take; ends with the stream.
     let bell: AsyncStream<Void>
     private let ringer: AsyncStream<Void>.Continuation
@@ -135,7 +145,7 @@ final class EventListener: Sendable {
     private let abort: @Sendable () -> Void
     private let state = Mutex(State())
 
-    init(id: UInt64, query: SeriesQuery?, maxBytes: Int, abort: @escaping @Sendable () -> Void) {
+    init(id: UInt64, query: EventQuery?, maxBytes: Int, abort: @escaping @Sendable () -> Void) {
         self.id = id
         self.query = query
         self.maxBytes = maxBytes

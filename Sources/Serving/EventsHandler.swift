@@ -7,8 +7,8 @@ struct EventsHandler: Sendable {
     let hub: EventHub
 
     func respond(_ request: RoutedRequest) async throws -> Response {
-        try request.query.refuseUnknown(SeriesQuery.parameters)
-        let query = try SeriesQuery(request.query)
+        try request.query.refuseUnknown(EventQuery.parameters)
+        let query = try EventQuery(request.query)
         var headers = HTTPFields()
         headers[.contentType] = "text/event-stream"
         headers[.cacheControl] = "no-store"

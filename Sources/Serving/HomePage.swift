@@ -5,7 +5,7 @@ import Records
 /// `/` and `/openapi.json`.
 struct HomePage: Sendable {
     let version: String
-    /// The series that the page shows before it has asked for any, as `/api/v1/series` gives them.
+    /// What the page shows before it has asked for any: series and traffic, as their paths give them.
     private let initial: @Sendable () async -> JSONValue
     /// The page, cut where the first series go, each part cut where the nonce of its script and style goes.
     private let parts: [[ArraySlice<UInt8>]]
@@ -58,7 +58,8 @@ struct HomePage: Sendable {
 
     private var links: JSONValue {
         let paths = [
-            ("series", "/api/v1/series"), ("events", "/api/v1/events"), ("openapi", "/openapi.json"),
+            ("series", "/api/v1/series"), ("traffic", "/api/v1/traffic/window"), ("events", "/api/v1/events"),
+            ("openapi", "/openapi.json"),
             ("all_metrics", "/all_metrics"),
             ("autocorrelation_stationarity_seasonality_metadata", "/autocorrelation_stationarity_seasonality_metadata"),
             ("max_min_avg_std_metric", "/max_min_avg_std_metric"), ("prediction_of_metric_values", "/prediction_of_metric_values"),

@@ -20,7 +20,7 @@ struct ResultEvents: Sendable {
     }
 
     private func item(_ key: SeriesKey, _ members: ResultJSON.Members) -> EventItem {
-        EventItem(key: key, json: JSONValue.object(ResultJSON.identity(key) + members).jsonBytes)
+        EventItem(.series(key), json: JSONValue.object(ResultJSON.identity(key) + members).jsonBytes)
     }
 
     /// The newest value, so that a page can go on drawing without asking.

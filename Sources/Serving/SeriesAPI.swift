@@ -40,7 +40,7 @@ struct SeriesAPI: Sendable {
         } catch {
             // The page asks again by itself and says what is wrong then.
         }
-        return .object([(key: "series", value: .array(items))])
+        return .array(items)
     }
 
     /// One series, as in the list.

@@ -1,18 +1,22 @@
 import HTTPKit
 import Hummingbird
 import Logging
+import Records
 import Storage
 import TimeSeries
 
 extension ServeRole {
-    /// Every path of the role, probes aside.
+    /// Every path of the role that reads, probes aside.
     static func routes(
-        _ catalogue: SeriesCatalogue, _ hub: EventHub, _ options: ServeOptions, _ clock: any WallClock, _ logger: Logger
+        _ catalogue: SeriesCatalogue, _ traffic: TrafficCatalogue, _ hub: EventHub, _ options: ServeOptions, _ clock: any WallClock
     ) -> [HTTPRoute] {
         let original = OriginalPaths(catalogue: catalogue, options: options)
         let api = SeriesAPI(catalogue: catalogue, options: options, clock: clock)
+        let traffic = TrafficAPI(catalogue: traffic, options: options, clock: clock)
         let events = EventsHandler(hub: hub)
-        let home = HomePage(version: options.version) { await api.first(400) }
+        let home = HomePage(version: options.version) {
+            .object([(key: "series", value: await api.first(400)), (key: "traffic", value: await traffic.first(500))])
+        }
         return [
             get("/", home.home),
             get("/openapi.json", home.openAPI),
@@ -27,8 +31,17 @@ extension ServeRole {
             get("/api/v1/series/{id}/forecast", api.forecast),
             get("/api/v1/series/{id}/history", api.history),
             get("/api/v1/series/{id}/anomalies", api.anomalies),
+            get("/api/v1/traffic/total", traffic.total),
+            get("/api/v1/traffic/window", traffic.window),
+            get("/api/v1/traffic/poi", traffic.poi),
+            get("/api/v1/traffic/alerts", traffic.alerts),
             get("/api/v1/events", events.respond),
         ]
+    }
+
+    /// Every path of the role that writes.
+    static func routes(_ ingest: TrafficIngest) -> [HTTPRoute] {
+        [HTTPRoute(.post, "/api/v1/traffic/events", handler: ingest.respond)]
     }
 
     /// What the store cannot do now is a 503 without its internals; they go to the log.

@@ -114,4 +114,14 @@ extension Milliseconds {
         }
         return "\(self)ms"
     }
+
+    /// Reads what `durationText` writes, and any other whole number of its units, also days; nil for anything else and for nothing.
+    init?(durationText text: String) {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let units: [Substring: Milliseconds] = ["ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+        guard let count = Milliseconds(digits), count > 0, let unit = units[text.dropFirst(digits.count)] else { return nil }
+        let (length, isTooLong) = count.multipliedReportingOverflow(by: unit)
+        guard !isTooLong else { return nil }
+        self = length
+    }
 }

@@ -17,6 +17,10 @@ package struct Configuration: Sendable, Equatable {
     package var store = StoreSettings()
     package var collect = CollectSettings()
     package var analyze = AnalyzeSettings()
+    package var traffic = TrafficSettings()
+    package var notify = NotifySettings()
+    package var flows: [FlowSettings] = []
+    package var joins: [JoinSettings] = []
 
     package init() {}
 }
@@ -69,6 +73,9 @@ package struct TopicSettings: Sendable, Equatable {
     package var prometheusdata = "prometheusdata"
     package var chunks = "chunks"
     package var control = "control"
+    package var events = "iot-data-event"
+    package var trafficPartials = "traffic-partials"
+    package var trafficdata = "trafficdata"
 
     package init() {}
 }

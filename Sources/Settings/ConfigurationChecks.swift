@@ -11,6 +11,7 @@ enum ConfigurationChecks {
                     + "or listen on 127.0.0.1:\(all.listen.port)"
             )
         }
+        flows(all, &loader)
     }
 
     static func token(_ token: TokenSettings, _ path: String, _ loader: inout Loader) {
@@ -32,6 +33,7 @@ enum ConfigurationChecks {
         var seen: [String: String] = [:]
         for (key, name) in [
             ("samples", topics.samples), ("prometheusdata", topics.prometheusdata), ("chunks", topics.chunks), ("control", topics.control),
+            ("iot_data_event", topics.events), ("traffic_partials", topics.trafficPartials), ("trafficdata", topics.trafficdata),
         ] {
             if let other = seen[name] {
                 loader.report("\(path).\(key)", "\"\(name)\" is already the topic of \(path).\(other); every topic needs a name of its own")
@@ -115,7 +117,7 @@ enum ConfigurationChecks {
         checkAccess(server.access, path, &loader)
     }
 
-    private static func checkAccess(_ access: ClientAccess, _ path: String, _ loader: inout Loader) {
+    static func checkAccess(_ access: ClientAccess, _ path: String, _ loader: inout Loader) {
         if access.bearerToken != nil && access.username != nil {
             loader.report(path + ".username", "give either bearer_token or username and password, not both")
         }

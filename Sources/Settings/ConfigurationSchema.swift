@@ -24,6 +24,10 @@ enum ConfigurationSchema {
             .section("store", \.store, store, "The database of results."),
             .section("collect", \.collect, collect, "Where samples come from."),
             .section("analyze", \.analyze, analyze, "What is computed from them."),
+            .section("traffic", \.traffic, traffic, "Vehicles that report where they are."),
+            .section("notify", \.notify, notify, "Who is told of alerts."),
+            .sections("flows", \.flows, FlowSettings(), flow, "Any records, JSON or CSV, that become series."),
+            .sections("joins", \.joins, JoinSettings(), join, "What flows and the rules of the traffic look up by key."),
         ], check: ConfigurationChecks.root)
 
     /// All keys in order, sections included.
@@ -80,6 +84,9 @@ extension ConfigurationSchema {
             .value("prometheusdata", \.prometheusdata, .topic, "Results from analyze to store and serve."),
             .value("chunks", \.chunks, .topic, "Sealed chunks of samples."),
             .value("control", \.control, .topic, "Intentions of users, compacted."),
+            .value("iot_data_event", \.events, .topic, "Events of vehicles."),
+            .value("traffic_partials", \.trafficPartials, .topic, "Counts of one partition of the events, on their way to be added up."),
+            .value("trafficdata", \.trafficdata, .topic, "What is known of the traffic."),
         ], check: ConfigurationChecks.topics)
 
     private static let log = Section<LogSettings>(
@@ -196,7 +203,7 @@ extension ConfigurationSchema {
         .value("insecure_skip_verify", \.insecureSkipVerify, .bool, "Do not verify the server's certificate. Only for trials."),
     ]
 
-    private static func access<Root>(_ path: SendablePath<Root, ClientAccess>) -> [Field<Root>] {
+    static func access<Root>(_ path: SendablePath<Root, ClientAccess>) -> [Field<Root>] {
         accessFields.map { field in
             Field<Root>(
                 name: field.name,

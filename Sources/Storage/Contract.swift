@@ -9,10 +9,16 @@ package struct StoreBatch: Sendable {
     package var chunks: [ChunkResult] = []
     package var modelStates: [ModelStateResult] = []
     package var anomalies: [AnomalyResult] = []
+    package var trafficTotals: [TrafficTotal] = []
+    package var trafficWindows: [TrafficWindow] = []
+    package var visits: [PointVisit] = []
+    package var alerts: [TrafficAlert] = []
+    package var checkpoints: [CheckpointPart] = []
 
     package init() {}
     package var isEmpty: Bool {
         windows.isEmpty && profiles.isEmpty && forecasts.isEmpty && chunks.isEmpty && modelStates.isEmpty && anomalies.isEmpty
+            && trafficTotals.isEmpty && trafficWindows.isEmpty && visits.isEmpty && alerts.isEmpty && checkpoints.isEmpty
     }
 }
 
@@ -70,6 +76,12 @@ package struct StoreRetention: Sendable, Equatable {
     package var forecasts: Milliseconds = 15 * 86_400_000
     /// Counted from the last that was heard of an incident.
     package var anomalies: Milliseconds = 15 * 86_400_000
+    package var trafficWindows: Milliseconds = 2 * 86_400_000
+    /// Totals of local days that ended before this; those since the start stay.
+    package var trafficTotals: Milliseconds = 400 * 86_400_000
+    /// Counted from the last that was heard of a visit or an alert.
+    package var visits: Milliseconds = 15 * 86_400_000
+    package var alerts: Milliseconds = 15 * 86_400_000
     /// Oldest history goes first when the database grows past this many bytes; 0 for no limit.
     package var maxBytes: Int64 = 0
 
@@ -108,6 +120,30 @@ package protocol ResultStore: Sendable {
     /// Incidents of one series that touch (from, to], by onset: one row each, in its latest version (time, then revision). One that has
     /// not ended touches all that follows its onset. `limit` counts incidents, the newest win.
     func anomalies(of id: Fingerprint, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [AnomalyResult]
+
+    /// Newest day first, then by route and type; the first `limit` of them.
+    func trafficTotals(_ query: TrafficQuery) async throws -> [TrafficTotal]
+
+    /// Rows with from < time <= to, by time, length, route and type. `window`: of this length only. `limit` counts rows, the newest win.
+    func trafficWindows(
+        window: Milliseconds?, route: String?, from: Milliseconds, to: Milliseconds, limit: Int
+    ) async throws -> [TrafficWindow]
+
+    /// Of each length of window the rows of its newest time, by length, route and type.
+    func latestTrafficWindows() async throws -> [TrafficWindow]
+
+    /// Visits that touch (from, to], by entry, point and vehicle, without those withdrawn: one row each, in its version of the highest
+    /// revision. One that has not been left touches all that follows its entry. `limit` counts visits, the newest win.
+    /// - Parameter insideOnly: without those that have been left.
+    func visits(
+        point: String?, vehicle: String?, from: Milliseconds, to: Milliseconds, limit: Int, insideOnly: Bool
+    ) async throws -> [PointVisit]
+
+    /// Alerts that touch (from, to], by onset, rule and subject, as `visits`.
+    func alerts(rule: String?, subject: String?, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [TrafficAlert]
+
+    /// The newest revision of which all parts are there. One that is complete lets the older ones go.
+    func checkpoint(named name: String) async throws -> Checkpoint?
 
     /// Chunks of one series that overlap (from, to], by start.
     func chunks(of id: Fingerprint, from: Milliseconds, to: Milliseconds) async throws -> [ChunkResult]

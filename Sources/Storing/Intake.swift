@@ -20,22 +20,41 @@ struct Intake: Sendable {
 
     private mutating func add(_ record: ConsumerRecord, _ options: StoreRoleOptions) {
         do throws(RecordError) {
-            if record.topic == options.chunksTopic {
-                if ModelStatesRecord.isOne(record.value) {
-                    batch.modelStates += try ModelStatesRecord.decode(record.value)
-                } else {
-                    batch.chunks += try ChunksRecord.decode(record.value)
-                }
-            } else {
-                switch try ResultRecord.decode(record.value) {
-                case .windows(let results): batch.windows += results
-                case .profiles(let results): batch.profiles += results
-                case .forecasts(let results): batch.forecasts += results
-                case .anomalies(let results): batch.anomalies += results
-                }
+            switch record.topic {
+            case options.chunksTopic: try addChunks(record.value)
+            case options.trafficTopic: try addTraffic(record.value)
+            default: try addResults(record.value)
             }
         } catch {
             deadLetters.append(Intake.deadLetter(record, reason: error.description))
+        }
+    }
+
+    private mutating func addResults(_ value: [UInt8]) throws(RecordError) {
+        switch try ResultRecord.decode(value) {
+        case .windows(let results): batch.windows += results
+        case .profiles(let results): batch.profiles += results
+        case .forecasts(let results): batch.forecasts += results
+        case .anomalies(let results): batch.anomalies += results
+        }
+    }
+
+    private mutating func addChunks(_ value: [UInt8]) throws(RecordError) {
+        if ModelStatesRecord.isOne(value) {
+            batch.modelStates += try ModelStatesRecord.decode(value)
+        } else if CheckpointRecord.isOne(value) {
+            batch.checkpoints.append(try CheckpointRecord.decode(value))
+        } else {
+            batch.chunks += try ChunksRecord.decode(value)
+        }
+    }
+
+    private mutating func addTraffic(_ value: [UInt8]) throws(RecordError) {
+        switch try TrafficRecord.decode(value) {
+        case .totals(let results): batch.trafficTotals += results
+        case .windows(let results): batch.trafficWindows += results
+        case .visits(let results): batch.visits += results
+        case .alerts(let results): batch.alerts += results
         }
     }
 

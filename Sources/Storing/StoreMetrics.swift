@@ -7,6 +7,11 @@ struct StoreMetrics: Sendable {
     let profiles: Counter
     let forecasts: Counter
     let chunks: Counter
+    let trafficTotals: Counter
+    let trafficWindows: Counter
+    let visits: Counter
+    let alerts: Counter
+    let checkpoints: Counter
     let batches: Counter
     let writeSeconds: Histogram
     let retries: Counter
@@ -22,6 +27,11 @@ struct StoreMetrics: Sendable {
         profiles = rows("profile")
         forecasts = rows("forecast")
         chunks = rows("chunk")
+        trafficTotals = rows("traffic_total")
+        trafficWindows = rows("traffic_window")
+        visits = rows("visit")
+        alerts = rows("alert")
+        checkpoints = rows("checkpoint")
         batches = registry.counter("almanac_store_batches_total", help: "Transactions of the store that went through.")
         writeSeconds = registry.histogram("almanac_store_write_seconds", help: "Duration of the store's transactions.")
         retries = registry.counter("almanac_store_retries_total", help: "Attempts repeated because the store or the log was unavailable.")
@@ -46,6 +56,11 @@ struct StoreMetrics: Sendable {
         profiles.add(batch.profiles.count)
         forecasts.add(batch.forecasts.count)
         chunks.add(batch.chunks.count)
+        trafficTotals.add(batch.trafficTotals.count)
+        trafficWindows.add(batch.trafficWindows.count)
+        visits.add(batch.visits.count)
+        alerts.add(batch.alerts.count)
+        checkpoints.add(batch.checkpoints.count)
         batches.add()
     }
 

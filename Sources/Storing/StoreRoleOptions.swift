@@ -5,6 +5,7 @@ import TimeSeries
 package struct StoreRoleOptions: Sendable {
     package var resultsTopic = "prometheusdata"
     package var chunksTopic = "chunks"
+    package var trafficTopic = "trafficdata"
     package var group = "almanac-store"
     /// Bytes of records that one transaction takes, about.
     package var maximumPollBytes = 4 * 1024 * 1024
@@ -21,7 +22,7 @@ package struct StoreRoleOptions: Sendable {
 
     package init() {}
 
-    package var topics: [String] { [resultsTopic, chunksTopic] }
+    package var topics: [String] { [resultsTopic, chunksTopic, trafficTopic] }
 
     package static func deadLetterTopic(_ topic: String) -> String { topic + ".dlq" }
 }

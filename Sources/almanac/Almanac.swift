@@ -18,7 +18,7 @@ struct Almanac: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CollectCommand.self, AnalyzeCommand.self, StoreCommand.self, ServeCommand.self, ExporterCommand.self,
-            InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self, DescribeCommand.self, EvaluateCommand.self,
+            SimulateCommand.self, InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self, DescribeCommand.self, EvaluateCommand.self,
             VersionCommand.self,
         ])
 

@@ -1,6 +1,7 @@
 import Analyzing
 import Collecting
 import Foundation
+import Fetching
 import HTTPKit
 import Logging
 import Serving

@@ -69,7 +69,7 @@ import TimeSeries
 
     private func takeover(_ log: RetiredLog, _ saying: @escaping @Sendable (String?) -> Void) -> Takeover {
         let metrics = AnalyzeMetrics(MetricRegistry())
-        let waiting = Waiting(metrics: metrics, logger: GroupTests.logger, status: saying)
+        let waiting = Waiting(retries: metrics.retries, logger: GroupTests.logger, status: saying)
         return Takeover(
             options: AnalyzeOptions(), log: log, store: ModelStore(), clock: GroupTests.Clock(), metrics: metrics,
             logger: GroupTests.logger,

@@ -1,4 +1,5 @@
 import Coordination
+import Fetching
 import Foundation
 import Logging
 import Messaging

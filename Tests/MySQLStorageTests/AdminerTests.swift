@@ -33,6 +33,10 @@ import TimeSeries
             }
             batch.profiles.append(profile(AdminerTests.series, at: start))
             batch.chunks.append(chunk(AdminerTests.series, from: start - hour, to: start))
+            batch.trafficTotals = [ResultStoreContract.total(day: "2025-10-14")]
+            batch.trafficWindows = [ResultStoreContract.window(at: start + 10 * second)]
+            batch.visits = [ResultStoreContract.visit("2b9e7a52-0000-4000-8000-000000000001", entered: start)]
+            batch.alerts = [ResultStoreContract.alert(onset: start)]
             try await store.write(batch)
             let php = try ServerProcess(
                 "/usr/bin/php", ["-S", "127.0.0.1:\(port)", AdminerTests.adminer], output: folder.file("php.log"), directory: folder.path)
@@ -79,6 +83,16 @@ import TimeSeries
             }
             #expect(try page("profiles_latest_view").contains("stationary"))
             #expect(try page("series_view").contains("counter"))
+            let traffic = [
+                ("traffic_totals", "2025-10-14"), ("traffic_windows", "2025-10-14 00:00:10.000"), ("point_visits", "33.877495"),
+                ("traffic_alerts", "speed 131.5 km/h above 110"),
+            ]
+            for (table, text) in traffic {
+                for name in [table, table + "_view"] {
+                    let page = try page(name)
+                    #expect(page.contains("Route-37") && page.contains(text), "\(name)")
+                }
+            }
         }
     }
 

@@ -74,6 +74,65 @@ import TimeSeries
         await store.close()
     }
 
+    /// Tables of version 1, with rows, as a former program left them.
+    @Test func migratesFromVersion1() async throws {
+        let server = try MariaDBTrait.current()
+        let options = MySQLOptions(server)
+        try server.sql("CREATE DATABASE \(options.database)")
+        try server.sql("CREATE TABLE almanac_schema (version INT PRIMARY KEY, applied DATETIME(3) NOT NULL)", database: options.database)
+        for statement in MySQLTables.version1 { try server.sql(statement, database: options.database) }
+        let a = key("a", [("job", "x")])
+        try server.sql(
+            """
+            INSERT INTO almanac_schema VALUES (1, NOW(3));
+            INSERT INTO series (notation, fingerprint, shard, name, labels)
+                VALUES ('a{job="x"}', '\(a.id)', \(a.id.shard), 'a', '{"__name__":"a","job":"x"}');
+            INSERT INTO series_seen (series, type, first_ms, last_ms) VALUES (1, 'gauge', \(start), \(start));
+            INSERT INTO anomalies (series, onset_ms, time_ms, revision, score, cause) VALUES (1, \(start), \(start), 9, 0.5, 'level up');
+            INSERT INTO epochs VALUES ('analyze/3', 41);
+            """, database: options.database)
+        let report = try await MySQLSchema.install(options)
+        #expect(report.versionBefore == 1 && report.version == 2)
+        #expect(report.lines.last?.contains("from version 1 to 2") ?? false, "\(report.lines)")
+        let store = try MySQLStore(options)
+        #expect(try await store.anomalies(of: a.id, from: 0, to: .max, limit: 9).map(\.cause) == ["level up"])
+        #expect(try await store.nextEpoch(for: "analyze/3") == 42)
+        let batch = StoreBatch(
+            trafficTotals: [ResultStoreContract.total()], visits: [ResultStoreContract.visit(entered: start)],
+            checkpoints: CheckpointPart.cut([1, 2], name: "traffic/0", time: start, revision: Revision(rawValue: 1)))
+        try await store.write(batch)
+        #expect(try await store.trafficTotals(TrafficQuery()) == batch.trafficTotals)
+        #expect(try await store.checkpoint(named: "traffic/0")?.data == [1, 2])
+        await store.close()
+    }
+
+    /// What people see of the traffic, times included.
+    @Test func viewsOfTraffic() async throws {
+        let server = try MariaDBTrait.current()
+        try await withStore(server) { store in
+            try await store.write(
+                StoreBatch(
+                    trafficTotals: [ResultStoreContract.total()], trafficWindows: [ResultStoreContract.window(at: start)],
+                    visits: [
+                        ResultStoreContract.visit(entered: start), ResultStoreContract.visit("v2", entered: start, isWithdrawn: true),
+                    ], alerts: [ResultStoreContract.alert(onset: start)],
+                    checkpoints: CheckpointPart.cut([1, 2], name: "traffic/0", time: start, revision: Revision(rawValue: 1))))
+            let midnight = "2025-10-14 00:00:00.000"
+            let expected = [
+                "traffic_totals": "NULL|Route-37|Bus|2|5|1|2025-10-14 00:00:00.001",
+                "traffic_windows": "\(midnight)|30.0000|Route-37|Bus|2|5|20.366666666666667|12.5|1",
+                "point_visits": "poi|v1|Large Truck|Route-37|\(midnight)|2025-10-14 00:00:01.000|NULL|1.0000|33.877495|-95.50238|"
+                    + "0.3333333333333333",
+                "traffic_alerts": "speeding|v1|Bus|Route-37|\(midnight)|NULL|131.5|110|speed 131.5 km/h above 110",
+                "checkpoints": "traffic/0|\(midnight)|1|1|1|2",
+            ]
+            for (table, line) in expected {
+                let found = try server.sql("SELECT * FROM \(table)_view", database: store.options.database)
+                #expect(found.replacing("\t", with: "|") == line + "\n", "\(table)")
+            }
+        }
+    }
+
     @Test func newerSchemaIsRefused() async throws {
         let server = try MariaDBTrait.current()
         let options = MySQLOptions(server)
@@ -111,7 +170,8 @@ import TimeSeries
     }
 
     /// Some tables are gone while the table of versions says that they are there.
-    @Test(arguments: [["chunks"], ["series", "series_seen"], ["almanac_state", "epochs"]]) func tablesDroppedBelowARunningStore(
+    @Test(arguments: [["chunks"], ["series", "series_seen"], ["almanac_state", "epochs"], ["traffic_totals"]])
+    func tablesDroppedBelowARunningStore(
         tables: [String]
     ) async throws {
         let server = try MariaDBTrait.current()
@@ -125,6 +185,7 @@ import TimeSeries
             #expect(try await store.chunks(of: keys[1].id, from: 0, to: .max).isEmpty)
             #expect(try await store.latestWindows([keys[1].id]).map(\.time) == [start + minute])
             #expect(try await store.series(keys[1].id)?.key == keys[1])
+            #expect(try await store.trafficTotals(TrafficQuery()).isEmpty)
         }
     }
 
@@ -243,9 +304,17 @@ import TimeSeries
             batch.profiles.append(profile(key, at: start, verdict: verdict))
             let from = start + Int64.random(in: 0...1000, using: &random)
             batch.chunks.append(chunk(key, from: from, to: from + hour, bytes: Int.random(in: 0...20_000, using: &random)))
+            let name = String(repeating: "é", count: i)
+            batch.trafficTotals.append(ResultStoreContract.total(name, "\(i)", events: i))
+            batch.visits.append(ResultStoreContract.visit(name, entered: from, left: verdict == nil ? nil : from))
+            var window = ResultStoreContract.window(at: from, name)
+            if verdict == nil { window.speedAvg = nil }
+            batch.trafficWindows.append(window)
+            batch.alerts.append(ResultStoreContract.alert(name, onset: from, end: verdict == nil ? nil : from))
         }
         let ids = batch.windows.map(\.series.id)
         var seen: [String]?
+        var lastTraffic: StoreBatch?
         for (usesArrays, rows) in [(true, 7), (true, 2000), (false, 70), (false, 1)] {
             var options = MySQLOptions(server)
             options.usesArrayBinding = usesArrays
@@ -253,6 +322,10 @@ import TimeSeries
             let store = try await MySQLBackend(options).openStore()
             try await store.write(batch)
             let contents = try await contents(of: store, ids)
+            let traffic = try await ResultStoreContract.traffic(store)
+            #expect(traffic.trafficTotals.count == 120 && Set(traffic.visits.map(\.vehicle)) == Set(batch.visits.map(\.vehicle)))
+            ResultStoreContract.expectSame(traffic, lastTraffic ?? traffic)
+            lastTraffic = traffic
             #expect(contents == seen ?? contents, "seed \(seed), \(usesArrays), \(rows)")
             seen = contents
             await store.close()

@@ -49,6 +49,10 @@ final class MemoryStore: ResultStore {
             $0.batch.forecasts += batch.forecasts
             $0.batch.chunks += batch.chunks
             $0.batch.anomalies += batch.anomalies
+            $0.batch.trafficTotals += batch.trafficTotals
+            $0.batch.trafficWindows += batch.trafficWindows
+            $0.batch.visits += batch.visits
+            $0.batch.alerts += batch.alerts
         }
     }
 
@@ -109,6 +113,54 @@ final class MemoryStore: ResultStore {
     func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int { 0 }
     func checkHealth() async throws { _ = try read() }
     func close() async {}
+
+    // Traffic: every row is written once here.
+
+    func trafficTotals(_ query: TrafficQuery) async throws -> [TrafficTotal] {
+        let fitting = try read().trafficTotals.filter { total in
+            (query.route ?? total.route) == total.route && (query.vehicleType ?? total.vehicleType) == total.vehicleType
+                && query.day.contains(total.day)
+        }
+        let sorted = fitting.sorted { ($1.day ?? "", $0.route, $0.vehicleType) < ($0.day ?? "", $1.route, $1.vehicleType) }
+        return Array(sorted.prefix(max(0, query.limit)))
+    }
+
+    func trafficWindows(
+        window: Milliseconds?, route: String?, from: Milliseconds, to: Milliseconds, limit: Int
+    ) async throws -> [TrafficWindow] {
+        let fitting = try read().trafficWindows.filter { row in
+            (window ?? row.window) == row.window && (route ?? row.route) == row.route && row.time > from && row.time <= to
+        }
+        let sorted = fitting.sorted { ($0.time, $0.window, $0.route, $0.vehicleType) < ($1.time, $1.window, $1.route, $1.vehicleType) }
+        return Array(sorted.suffix(max(0, limit)))
+    }
+
+    func latestTrafficWindows() async throws -> [TrafficWindow] {
+        let rows = try read().trafficWindows
+        let newest = Dictionary(rows.map { ($0.window, $0.time) }, uniquingKeysWith: max)
+        return rows.filter { newest[$0.window] == $0.time }
+            .sorted { ($0.window, $0.route, $0.vehicleType) < ($1.window, $1.route, $1.vehicleType) }
+    }
+
+    func visits(
+        point: String?, vehicle: String?, from: Milliseconds, to: Milliseconds, limit: Int, insideOnly: Bool
+    ) async throws -> [PointVisit] {
+        let fitting = try read().visits.filter { visit in
+            (point ?? visit.point) == visit.point && (vehicle ?? visit.vehicle) == visit.vehicle && !visit.isWithdrawn
+                && visit.entered <= to && (visit.left.map { $0 > from && !insideOnly } ?? true)
+        }
+        return Array(fitting.sorted { ($0.entered, $0.point, $0.vehicle) < ($1.entered, $1.point, $1.vehicle) }.suffix(max(0, limit)))
+    }
+
+    func alerts(rule: String?, subject: String?, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [TrafficAlert] {
+        let fitting = try read().alerts.filter { alert in
+            (rule ?? alert.rule) == alert.rule && (subject ?? alert.subject) == alert.subject && alert.onset <= to
+                && (alert.end.map { $0 > from } ?? true)
+        }
+        return Array(fitting.sorted { ($0.onset, $0.rule, $0.subject) < ($1.onset, $1.rule, $1.subject) }.suffix(max(0, limit)))
+    }
+
+    func checkpoint(named name: String) async throws -> Checkpoint? { nil }
 }
 
 /// A log in memory that can only be appended to and tailed; can be told to fail.
@@ -116,6 +168,9 @@ final class MemoryLog: MessageLog {
     private struct State {
         var records: [ConsumerRecord] = []
         var failure: MessagingError?
+        var produceFailure: MessagingError?
+        var isHeld = false
+        var waiting = 0
         var tails = 0
     }
 
@@ -127,14 +182,26 @@ final class MemoryLog: MessageLog {
     func fail(_ error: MessagingError?) { state.withLock { $0.failure = error } }
     var tails: Int { state.withLock { $0.tails } }
 
+    /// Appending fails, everything else goes on.
+    func failProducing(_ error: MessagingError?) { state.withLock { $0.produceFailure = error } }
+    /// Appending waits, as while the disk has not answered.
+    func hold(_ isHeld: Bool) { state.withLock { $0.isHeld = isHeld } }
+    /// Calls that wait.
+    var waiting: Int { state.withLock { $0.waiting } }
+    func records(of topic: String) -> [ConsumerRecord] { state.withLock { $0.records.filter { $0.topic == topic } } }
+
     func produce(_ records: [ProducerRecord]) async throws {
         let now = clock.now()
-        state.withLock { state in
+        state.withLock { $0.waiting += 1 }
+        defer { state.withLock { $0.waiting -= 1 } }
+        while state.withLock({ $0.isHeld }) { try await Task.sleep(for: .milliseconds(5)) }
+        try state.withLock { state in
+            if let failure = state.produceFailure { throw failure }
             for record in records {
                 state.records.append(
                     ConsumerRecord(
                         topic: record.topic, partition: 0, offset: Offset(state.records.count), appendTime: now, key: record.key,
-                        value: record.value))
+                        value: record.value, headers: record.headers))
             }
         }
     }

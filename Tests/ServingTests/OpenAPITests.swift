@@ -1,6 +1,8 @@
 import HTTPKit
 import HTTPTypes
 import HummingbirdTesting
+import Messaging
+import Hummingbird
 import Records
 import Storage
 import Testing
@@ -132,7 +134,8 @@ struct OpenAPITests {
         let samples = [
             "metric": "node_load1", "match[]": "{__name__=~\"node.*\"}", "limit": "3", "from": "0", "to": "1772366400",
             "include": "windows,forecast",
-            "as": "rate",
+            "as": "rate", "day": "2026-03-01", "window": "30s", "inside": "true", "route": "Route-37", "type": "Car", "point": "poi",
+            "vehicle": vehicle(1), "rule": "too fast", "subject": vehicle(1),
         ]
         let operations = try operations()
         let load = key("node_load1")
@@ -176,6 +179,10 @@ struct OpenAPITests {
         batch.anomalies = [
             anomaly(load, onset: noon - 600_000, at: noon - 500_000, end: noon - 550_000), anomaly(load, onset: noon, at: noon),
         ]
+        batch.trafficTotals = [total("Route-37"), total("Route-37", day: "2026-03-01")]
+        batch.trafficWindows = [window("Route-37", at: noon - 60_000), window("Route-37", speed: nil), window("Route-37", "")]
+        batch.visits = [visit(vehicle(1)), visit(vehicle(2), entered: noon - 600_000, left: noon - 500_000)]
+        batch.alerts = [alert(vehicle(1)), alert(vehicle(2), end: noon)]
         try await bench.store.write(batch)
         bench.receive([(load, 1.5), (counter, 100)], at: noon - 10_000)
         bench.receive([(load, .infinity), (counter, 130)], at: noon - 5000)
@@ -191,6 +198,8 @@ struct OpenAPITests {
             "/api/v1/series/{id}": [[], [("include", "windows,forecast,profile,sparkline")]],
             "/api/v1/series/{id}/windows": [[], [("from", "0")]], "/api/v1/series/{id}/forecast": [[], [("from", "0")]],
             "/api/v1/series/{id}/history": [[], [("as", "rate")]],
+            "/api/v1/traffic/total": [[], [("day", "all")], [("day", "today"), ("limit", "1")]],
+            "/api/v1/traffic/window": [[], [("from", "0"), ("window", "30s")]], "/api/v1/traffic/poi": [[], [("inside", "false")]],
         ]
         try await bench.test { client in
             for (path, method, operation) in operations where method == "GET" {
@@ -208,6 +217,41 @@ struct OpenAPITests {
                 }
                 let wrongMethod = try await client.execute(uri: uri, method: .delete)
                 try check(wrongMethod, operation, "405", "application/problem+json", path)
+            }
+        }
+    }
+
+    @Test func ingestAnswersFitTheirSchemas() async throws {
+        let bench = try Bench { $0.http.maxBodyBytes = 2000 }
+        let path = "/api/v1/traffic/events"
+        let operation = try #require(try operations().first { $0.path == path }?.operation)
+        let taken = try #require(operation["requestBody"]?["content"]?["application/json"]?["schema"])
+        #expect(validator.mistakes(try JSONValue(parsing: Array("[\(event(1))]".utf8)), taken).isEmpty)
+        #expect(validator.mistakes(try JSONValue(parsing: Array(event(1).utf8)), taken).isEmpty)
+        try await bench.test { client in
+            func post(_ body: String, _ type: String = "application/json") async throws -> TestResponse {
+                try await client.execute(uri: path, method: .post, headers: [.contentType: type], body: ByteBuffer(string: body))
+            }
+            try check(try await post("[\(event(1)),{}]"), operation, "200", "application/json", path)
+            let problem = "application/problem+json"
+            try check(try await post("{}"), operation, "400", problem, path)
+            try check(try await post(""), operation, "400", problem, path)
+            try check(try await post(String(repeating: " ", count: 3000)), operation, "413", problem, path)
+            try check(try await post("{}", "text/html"), operation, "415", problem, path)
+            bench.log.failProducing(MessagingError(.unavailable, "gone"))
+            try check(try await post(event(1)), operation, "503", problem, path)
+            try check(try await client.get(path), operation, "405", problem, path)
+        }
+    }
+
+    @Test func eventsOfTheTrafficFitTheirSchemas() throws {
+        for (record, schema) in [
+            (TrafficRecord.totals([total("A")]), "TrafficTotal"), (.windows([window("A", speed: nil)]), "TrafficWindowEvent"),
+            (.visits([visit("v"), visit("w", left: noon)]), "PointVisitEvent"), (.alerts([alert("v")]), "TrafficAlert"),
+        ] {
+            for item in TrafficEvents.event(record).items {
+                let mistakes = validator.mistakes(try JSONValue(parsing: item.json), ["$ref": .string("#/components/schemas/\(schema)")])
+                #expect(mistakes.isEmpty, "\(schema): \(mistakes)")
             }
         }
     }

@@ -12,11 +12,13 @@ import Testing
         case (_, "cert_file"), (_, "key_file"), (_, "ca_file"): return "/pem"
         case (_, let key) where key.hasSuffix("_file"): return "/secret"
         case ("duration", "timeout"): return "7s"
-        case ("duration", _): return reference.path.contains("retention.") || reference.path.hasSuffix("span") ? "2h" : "7m"
+        case ("duration", "slide"): return "10s"
+        case ("duration", _): return ["retention.", "_retention", "span"].contains { reference.path.contains($0) } ? "2h" : "7m"
         case ("size", _): return reference.path.hasPrefix("log.retention") ? "3GiB" : "3MiB"
         case ("integer", "min_insync_replicas"): return "1"
         case ("integer", _): return "77"
         case ("bool", _): return reference.defaultText == "true" ? "false" : "true"
+        case ("text", "enters"): return "poi"
         case ("text", _), ("metric name", _), ("topic", _), ("host", _): return "sample"
         case ("secret", _): return "hush"
         case ("path", "path"): return "/other"
@@ -26,8 +28,12 @@ import Testing
         case ("address:port", _): return "127.0.0.1:7"
         case ("list of duration", _): return "[7m]"
         case ("list of host:port", _): return "[127.0.0.1:1]"
+        case ("list of coordinate", _): return "[1 2, 3 4, 5 6]"
         case (let form, _) where form.hasPrefix("list of"): return "[sample]"
-        case ("label name: text", _), ("property: text", _): return "{a: b}"
+        case ("number", _): return "7.5"
+        case ("time zone", _): return "Europe/Rome"
+        case ("character", _): return ";"
+        case ("label name: text", _), ("metric name: text", _), ("property: text", _): return "{a: b}"
         case ("i/n", _): return "1/3"
         case ("name", _): return "sample"
         case (let form, _) where form.contains(", "):
@@ -44,6 +50,8 @@ import Testing
     /// The environment that gives `reference` the text, and to its list elements what else they require.
     static func sources(_ reference: KeyReference, _ text: String) -> ConfigurationSources {
         var sources = ConfigurationSources(environment: [reference.variable.replacing("<n>", with: "0"): text])
+        if reference.path.hasSuffix("enrich.join") { sources.environment["ALMANAC_JOINS_0_NAME"] = "sample" }
+        if reference.path == "traffic.rules[].for" { sources.environment["ALMANAC_TRAFFIC_RULES_0_SPEED_ABOVE"] = "5" }
         sources.readFile = { _ in "from a file\n" }
         return sources
     }

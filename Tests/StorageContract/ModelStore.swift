@@ -27,6 +27,7 @@ package final class ModelStore: ResultStore {
 
     private let policy = HistoryPolicy()
     private let state = Mutex(State())
+    let traffic = Mutex(TrafficModel())
     /// Thrown by writes: tests take a store away with it.
     private let failures = Mutex<[StorageError]>([])
     package let writes = Mutex<[StoreBatch]>([])
@@ -38,6 +39,7 @@ package final class ModelStore: ResultStore {
     package func write(_ batch: StoreBatch) async throws {
         if let failure = failures.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { throw failure }
         writes.withLock { $0.append(batch) }
+        traffic.withLock { $0.write(batch) }
         state.withLock { state in
             for result in batch.windows { add(result, &state) }
             for result in batch.profiles {
@@ -220,7 +222,8 @@ package final class ModelStore: ResultStore {
     }
 
     package func applyRetention(_ retention: StoreRetention, now: Milliseconds) async throws -> Int {
-        state.withLock { state in
+        let ofTraffic = traffic.withLock { $0.applyRetention(retention, now: now) }
+        return state.withLock { state in
             let before = count(state)
             state.windows = state.windows.filter { $0.key.time > now - retention.windows }
             state.windowsLatest = state.windowsLatest.filter { $0.value.0 > now - retention.windows }
@@ -235,7 +238,7 @@ package final class ModelStore: ResultStore {
             .union(state.chunks.keys.map(\.series)).union(state.windows.keys.map(\.series)).union(state.forecasts.keys.map(\.series))
             .union(state.anomalies.keys.map(\.series))
             state.series = state.series.filter { used.contains($0.key) }
-            return before - count(state)
+            return before - count(state) + ofTraffic
         }
     }
 

@@ -38,7 +38,8 @@ package struct ContractCheck: Sendable, CustomTestStringConvertible {
 /// The contract of `ResultStore`. A store's tests run every check on a backend of its own:
 /// `@Test(arguments: ResultStoreContract.checks) func contract(_ check: ContractCheck)`.
 package enum ResultStoreContract {
-    package static let checks: [ContractCheck] = writing + reading + listing + chunkChecks + modelStateChecks + anomalyChecks + lifetime
+    package static let checks: [ContractCheck] =
+        writing + reading + listing + chunkChecks + modelStateChecks + anomalyChecks + trafficChecks + lifetime
 
     package static let writing = [
         ContractCheck("an empty batch changes nothing", store: emptyBatch),

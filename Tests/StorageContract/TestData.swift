@@ -68,7 +68,8 @@ package func chunk(
 extension StoreBatch {
     package init(
         windows: [WindowsResult] = [], profiles: [ProfileResult] = [], forecasts: [ForecastResult] = [], chunks: [ChunkResult] = [],
-        anomalies: [AnomalyResult] = []
+        anomalies: [AnomalyResult] = [], trafficTotals: [TrafficTotal] = [], trafficWindows: [TrafficWindow] = [],
+        visits: [PointVisit] = [], alerts: [TrafficAlert] = [], checkpoints: [CheckpointPart] = []
     ) {
         self.init()
         self.windows = windows
@@ -76,6 +77,11 @@ extension StoreBatch {
         self.forecasts = forecasts
         self.chunks = chunks
         self.anomalies = anomalies
+        self.trafficTotals = trafficTotals
+        self.trafficWindows = trafficWindows
+        self.visits = visits
+        self.alerts = alerts
+        self.checkpoints = checkpoints
     }
 }
 

@@ -38,7 +38,7 @@ private struct ModelBackend: StoreBackend {
     /// The model is held to the contract too, but for what only a real store does.
     @Test(
         arguments: ResultStoreContract.writing.filter { !$0.name.contains("finite") } + ResultStoreContract.reading
-            + ResultStoreContract.listing + ResultStoreContract.anomalyChecks)
+            + ResultStoreContract.listing + ResultStoreContract.anomalyChecks + ResultStoreContract.trafficChecks)
     func model(_ check: ContractCheck) async throws {
         try await check.run(ModelBackend())
     }

@@ -3,6 +3,7 @@ import StorageContract
 import Foundation
 import GRDB
 import Records
+import Synchronization
 import Testing
 import TimeSeries
 
@@ -133,6 +134,29 @@ private func openingError(_ path: String) throws -> StorageError {
         #expect(stored.data == [1, 2, 3] && stored.moments.mean == 1.5 && stored.replayOffset == 77)
         await store.close()
     }
+
+    /// The version before the tables of the traffic.
+    @Test func migratesFromVersion4() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("a.db")
+        try Version4Fixture.build(path)
+        let store = try SQLiteStore(SQLiteStoreOptions(path: path))
+        let up = key("up", [("job", "node")], type: .gauge)
+        #expect(try await store.latestWindows([up.id]).map { $0.windows.map(\.avg) } == [[0.75]])
+        #expect(try await store.chunks(of: up.id, from: 0, to: .max).map(\.data) == [[1, 2, 3]])
+        #expect(try await store.anomalies(of: up.id, from: 0, to: .max, limit: 9).map(\.cause) == ["level up"])
+        let states = Mutex<[ModelStateResult]>([])
+        try await store.modelStates(shards: [up.id.shard]) { page in states.withLock { $0 += page } }
+        #expect(states.withLock { $0.map(\.data) } == [[7, 8]])
+        #expect(try await store.nextEpoch(for: "analyze/3") == 42)
+        let batch = StoreBatch(
+            trafficTotals: [ResultStoreContract.total()], visits: [ResultStoreContract.visit(entered: start)],
+            checkpoints: CheckpointPart.cut([1, 2], name: "traffic/0", time: start, revision: Revision(rawValue: 1)))
+        try await store.write(batch)
+        #expect(try await store.trafficTotals(TrafficQuery()) == batch.trafficTotals)
+        #expect(try await store.checkpoint(named: "traffic/0")?.data == [1, 2])
+        await store.close()
+    }
 }
 
 @Suite struct SQLiteStoreTests {
@@ -244,13 +268,33 @@ private func openingError(_ path: String) throws -> StorageError {
                     AnomalyResult(
                         series: a, time: start, revision: Revision(rawValue: 1), onset: start, end: nil, score: 0.9, expected: 1, seen: 9,
                         cause: "level up")
-                ]))
+                ],
+                trafficTotals: [ResultStoreContract.total()], trafficWindows: [ResultStoreContract.window(at: start)],
+                visits: [
+                    ResultStoreContract.visit(entered: start), ResultStoreContract.visit("v2", entered: start, isWithdrawn: true),
+                ], alerts: [ResultStoreContract.alert(onset: start)],
+                checkpoints: CheckpointPart.cut([1, 2], name: "traffic/0", time: start, revision: Revision(rawValue: 1))))
+        let ofTraffic = [
+            "traffic_totals_view": "|Route-37|Bus|2|5|1|2025-10-14T00:00:00Z",
+            "traffic_windows_view": "2025-10-14T00:00:00Z|30.0|Route-37|Bus|2|5|20.3666666666667|12.5|1",
+            "point_visits_view": "poi|v1|Large Truck|Route-37|2025-10-14T00:00:00Z|2025-10-14T00:00:01Z||1.0|33.877495|-95.50238|"
+                + "0.333333333333333",
+            "traffic_alerts_view": "speeding|v1|Bus|Route-37|2025-10-14T00:00:00Z||131.5|110.0|speed 131.5 km/h above 110",
+            "checkpoints_view": "traffic/0|2025-10-14T00:00:00Z|1|1|1|2",
+        ]
         let rows = try await store.read { db in
             let views = try String.fetchAll(db, sql: "SELECT name FROM sqlite_master WHERE type = 'view'")
-            return try views.map { ($0, try Row.fetchAll(db, sql: "SELECT * FROM \($0)").map { $0["notation"] as String? }) }
+            return try views.filter { !ofTraffic.keys.contains($0) }.map {
+                ($0, try Row.fetchAll(db, sql: "SELECT * FROM \($0)").map { $0["notation"] as String? })
+            }
         }
         #expect(rows.count == 8)
         for (view, notations) in rows { #expect(notations.allSatisfy { $0 == "a{job=\"x\"}" } && !notations.isEmpty, "\(view)") }
+        for (view, line) in ofTraffic {
+            let columns = try await store.read { db in try db.columns(in: view).map(\.name) }
+            let shown = columns.map { "coalesce(\"\($0)\", '')" }.joined(separator: " || '|' || ")
+            #expect(try await store.read { db in try String.fetchAll(db, sql: "SELECT \(shown) FROM \(view)") } == [line], "\(view)")
+        }
         let time = try await store.read { db in try String.fetchOne(db, sql: "SELECT time FROM window_statistics_view") }
         #expect(time == "2025-10-14T00:00:00Z")
         await store.close()

@@ -101,6 +101,37 @@ private final class Bench: Sendable {
         ] { #expect(bench.shows(line), "\(line)") }
     }
 
+    @Test func storesTrafficAndCheckpoints() async throws {
+        let bench = Bench()
+        let total = ResultStoreContract.total()
+        let window = ResultStoreContract.window(at: start)
+        let visit = ResultStoreContract.visit(entered: start)
+        let alert = ResultStoreContract.alert(onset: start)
+        let records: [TrafficRecord] = [
+            .totals([total, ResultStoreContract.total("R2")]), .windows([window]), .visits([visit]), .alerts([alert]),
+        ]
+        for (_, value) in records.flatMap({ $0.encode() }) { bench.log.append("trafficdata", value) }
+        bench.log.append("trafficdata", Array("{}".utf8))
+        let state = (0..<500_000).map { UInt8(truncatingIfNeeded: $0) }
+        let parts = CheckpointPart.cut(state, name: "traffic/0", time: start, revision: Revision(rawValue: 7))
+        for part in parts { bench.log.append("chunks", CheckpointRecord.encode(part)) }
+        bench.log.append("chunks", Array(CheckpointRecord.encode(parts[0]).prefix(20)))
+        try await bench.run { bench.isCommitted() && bench.shows("almanac_store_lag_records{topic=\"trafficdata\"} 0") }
+        #expect(try await bench.store.trafficTotals(TrafficQuery()).map(\.route) == ["R2", "Route-37"])
+        #expect(try await bench.store.latestTrafficWindows() == [window])
+        #expect(try await bench.store.visits(point: nil, vehicle: nil, from: 0, to: .max, limit: 9, insideOnly: true) == [visit])
+        #expect(try await bench.store.alerts(rule: nil, subject: nil, from: 0, to: .max, limit: 9) == [alert])
+        #expect(try await bench.store.checkpoint(named: "traffic/0")?.data == state)
+        let letter = try #require(bench.log.records("trafficdata.dlq").first)
+        #expect(letter.value == Array("{}".utf8) && letter.headers.last?.name == "reason")
+        #expect(bench.log.records("chunks.dlq").count == 1)
+        for line in [
+            "almanac_store_rows_total{kind=\"traffic_total\"} 2", "almanac_store_rows_total{kind=\"traffic_window\"} 1",
+            "almanac_store_rows_total{kind=\"visit\"} 1", "almanac_store_rows_total{kind=\"alert\"} 1",
+            "almanac_store_rows_total{kind=\"checkpoint\"} 3", "almanac_store_dead_letters_total{topic=\"trafficdata\"} 1",
+        ] { #expect(bench.shows(line), "\(line)") }
+    }
+
     @Test func onePollIsOneTransaction() async throws {
         let model = ModelStore()
         let bench = Bench(store: model)

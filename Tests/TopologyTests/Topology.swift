@@ -108,7 +108,7 @@ final class Topology: @unchecked Sendable {
             broker = realBroker
         } else {
             let mock = try MockBroker()
-            for topic in [samples, results, chunks] {
+            for topic in [samples, results, chunks] + Topology.trafficTopics(suffix) {
                 mock.create(topic, partitions: Topology.partitions)
                 mock.create(topic + ".dlq", partitions: Topology.partitions)
             }
@@ -154,11 +154,14 @@ final class Topology: @unchecked Sendable {
         """
     }
 
+    static func trafficTopics(_ suffix: String) -> [String] { ["events", "partials", "traffic"].map { $0 + suffix } }
+
     /// Each collector shows the stub exporters its own name.
     private func configuration(_ name: String) -> String {
         let stubs = exporters.map { "\"127.0.0.1:\($0.port)\"" }.joined(separator: ", ")
         let real = realPorts.map { "\"127.0.0.1:\($0)\"" }.joined(separator: ", ")
         let hosts = ensemble.servers.map { "\"\($0.address)\"" }.joined(separator: ", ")
+        let suffix = samples.dropFirst("samples".count)
         return """
             messaging:
               kind: kafka
@@ -166,7 +169,8 @@ final class Topology: @unchecked Sendable {
                 brokers: ["\(broker)"]
                 topics: {partitions: \(Topology.partitions), replication: 1, min_insync_replicas: 1}
                 properties: {session.timeout.ms: "6000", heartbeat.interval.ms: "1000"}
-            topics: {samples: \(samples), prometheusdata: \(results), chunks: \(chunks), control: control\(samples.dropFirst(7))}
+            topics: {samples: \(samples), prometheusdata: \(results), chunks: \(chunks), control: control\(suffix), \
+            iot_data_event: events\(suffix), traffic_partials: partials\(suffix), trafficdata: traffic\(suffix)}
             store:
               kind: mysql
               history_interval: 1s

@@ -1,3 +1,4 @@
+import Fetching
 import NIOHTTP1
 import Records
 import Telemetry
@@ -97,7 +98,7 @@ struct PrometheusClient: Sendable {
             let form = parameters.map { "\($0.0)=\(percentEncoded($0.1))" }.joined(separator: "&")
             // A little longer than the server's own limit, so that the server's reason arrives.
             let answer = try await fetcher.fetch(
-                "\(base)/api/v1/\(path)", method: method, form: method == .POST ? form : nil, timeout: timeout + 1_000)
+                "\(base)/api/v1/\(path)", method: method, content: method == .POST ? .form(form) : nil, timeout: timeout + 1_000)
             guard answer.status / 100 == 2 else { throw failure(answer) }
             return answer
         } catch let error as FetchFailure {

@@ -1,3 +1,4 @@
+import Fetching
 import TimeSeries
 
 /// One Prometheus server (2.42 or later, or anything with its query API) that is read as a source.

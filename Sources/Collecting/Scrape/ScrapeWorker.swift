@@ -1,5 +1,6 @@
 import Coordination
 import Exposition
+import Fetching
 import HostMetrics
 import Logging
 import Messaging

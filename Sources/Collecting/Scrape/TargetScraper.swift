@@ -1,4 +1,5 @@
 import Exposition
+import Fetching
 import Glibc
 import Messaging
 import TimeSeries

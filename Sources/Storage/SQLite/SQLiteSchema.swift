@@ -15,6 +15,7 @@ enum SQLiteSchema {
         migrator.registerMigration("chunk-summaries") { db in try db.execute(sql: chunkSummaries) }
         migrator.registerMigration("model-states") { db in try db.execute(sql: modelStates) }
         migrator.registerMigration("anomalies") { db in try db.execute(sql: anomalies) }
+        migrator.registerMigration("traffic") { db in try db.execute(sql: traffic) }
         return migrator
     }
 
@@ -156,7 +157,7 @@ enum SQLiteSchema {
         CREATE INDEX chunks_by_end ON chunks (series, end_ms, start_ms);
         """
 
-    private static func iso(_ column: String) -> String { "strftime('%Y-%m-%dT%H:%M:%SZ', \(column) / 1000, 'unixepoch')" }
+    static func iso(_ column: String) -> String { "strftime('%Y-%m-%dT%H:%M:%SZ', \(column) / 1000, 'unixepoch')" }
 
     private static var version1Views: String {
         let statistics = "w.count, w.min, w.max, w.avg, w.stddev, w.p50, w.p95, w.p99"

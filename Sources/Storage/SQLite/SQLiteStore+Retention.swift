@@ -12,6 +12,11 @@ extension SQLiteStore {
         var removed = try await removeHistory(cutoffs)
         removed += try await removeLatest(cutoffs)
         removed += try await removeSeries(cutoffs)
+        removed += try await removeTraffic(
+            TrafficCutoffs(
+                windows: before(now, retention.trafficWindows),
+                lastDay: StoreRetention.lastDay(endedBefore: before(now, retention.trafficTotals)),
+                visits: before(now, retention.visits), alerts: before(now, retention.alerts)))
         if retention.maxBytes > 0 { removed += try await shrink(to: retention.maxBytes, now: now) }
         try await releaseFreePages(maximumBytes: retention.maxBytes)
         return removed
@@ -125,8 +130,9 @@ extension SQLiteStore {
             let cutoff = min((WritePlan.hour(oldest) + 1) * WritePlan.hour, lastHour)
             let step = try await removeHistory(
                 Cutoffs(windows: cutoff, forecasts: cutoff, profiles: cutoff, chunks: min(cutoff, lastDay), anomalies: .min))
-            if step == 0 { break }
-            removed += step
+            let windows = try await removeTrafficWindows(cutoff)
+            if step + windows == 0 { break }
+            removed += step + windows
         }
         return removed
     }
@@ -137,6 +143,7 @@ extension SQLiteStore {
         for table in ["window_statistics", "forecasts", "profiles"] {
             if let hour = try Int64.fetchOne(db, sql: "SELECT min(hour) FROM \(table)") { times.append(hour * WritePlan.hour) }
         }
+        if let window = try Int64.fetchOne(db, sql: "SELECT min(time_ms) FROM traffic_windows") { times.append(window) }
         let chunk = try Int64.fetchOne(
             db, sql: "SELECT min(ended) FROM (SELECT (SELECT min(c.end_ms) FROM chunks c WHERE c.series = s.id) AS ended FROM series s)")
         if let chunk, chunk <= chunksBefore { times.append(chunk) }
@@ -172,7 +179,7 @@ extension SQLiteStore {
     // MARK: Steps
 
     /// Runs `step` in transactions of its own until it returns nil; the sum of what it returned.
-    private func repeated(_ step: @escaping @Sendable (Database, inout SeriesIndex) throws -> Int?) async throws -> Int {
+    func repeated(_ step: @escaping @Sendable (Database, inout SeriesIndex) throws -> Int?) async throws -> Int {
         var sum = 0
         while true {
             try Task.checkCancellation()

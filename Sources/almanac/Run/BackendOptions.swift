@@ -52,8 +52,9 @@ extension Configuration {
     /// What `almanac init` makes.
     var kafkaTopics: [KafkaTopic] {
         let wanted = messaging.kafka.topics
-        let names = [topics.samples, topics.prometheusdata, topics.chunks]
-        var all = (names + names.map { $0 + ".dlq" } + [topics.control]).map { name in
+        let names = [topics.samples, topics.prometheusdata, topics.chunks, topics.events, topics.trafficPartials, topics.trafficdata]
+        let sources = Set(flows.compactMap(\.source.topic) + joins.compactMap(\.topic)).subtracting(names).sorted()
+        var all = (names + sources + (names + sources).map { $0 + ".dlq" } + [topics.control]).map { name in
             var topic = KafkaTopic(name, partitions: wanted.partitions, replication: wanted.replication)
             topic.minInSyncReplicas = wanted.minInSyncReplicas
             topic.retention = wanted.retention

@@ -1,3 +1,4 @@
+import Analyzing
 import Collecting
 import Coordination
 import Logging
@@ -45,13 +46,16 @@ final class Node: Sendable {
         logger = Logger(label: "almanac")
         let parts = NodeParts(configuration: configuration, backends: backends, registry: registry, logger: logger)
         let collect = roles.contains(.collect) ? parts.collect() : nil
+        let flows = try parts.flows(roles)
+        let traffic = roles.contains(.analyze) ? try parts.traffic(joins: flows?.joins) : nil
         let reloader = Reloader(current: configuration, logger: logger, source: source) { new in
             console.level = new.logLevel.logger
             console.hide(new.secrets)
             collect?.reload(new.collectOptions)
+            traffic?.reload(new.trafficOptions)
         }
         self.reloader = reloader
-        let face = try parts.face(serves: roles.contains(.serve), reload: { try reloader.reload() }) { port in
+        let face = try parts.face(serves: roles.contains(.serve), flows: flows?.intake, reload: { try reloader.reload() }) { port in
             Node.announce(configuration, roles, port: port)
         }
         // Ended in reverse order: sources first, the HTTP face last.
@@ -59,7 +63,12 @@ final class Node: Sendable {
         if roles.contains(.store) {
             services.append(.init(service: try parts.storing(drains: roles.contains(.analyze)), serviceName: "store"))
         }
+        if roles.contains(.serve), let notify = parts.notify() { services.append(.init(service: notify, serviceName: "notify")) }
         if roles.contains(.analyze) { services.append(.init(service: try parts.analyze(), serviceName: "analyze")) }
+        if let traffic {
+            services.append(.init(service: RoleService(name: "traffic", work: { try await traffic.run() }), serviceName: "traffic"))
+        }
+        if let flows { services.append(.init(service: RoleService(name: "flows", work: { await flows.run() }), serviceName: "flows")) }
         if let service = backends.service {
             let watch = Node.watchCentral(service, central, reloader, Logger(label: "almanac"))
             services.append(.init(service: RoleService(name: "central", work: watch), serviceName: "central"))

@@ -57,6 +57,8 @@ final class Reloader: Sendable {
         if old.instance != new.instance { names.append("instance") }
         if old.store != new.store { names.append("store") }
         if old.analyze != new.analyze { names.append("analyze") }
+        if old.traffic.enabled != new.traffic.enabled || old.traffic.windows != new.traffic.windows { names.append("traffic") }
+        if old.notify != new.notify { names.append("notify") }
         return names
     }
 }

@@ -1,6 +1,7 @@
 import Analytics
 import Analyzing
 import Collecting
+import Fetching
 import HTTPKit
 import Messaging
 import Serving
@@ -29,7 +30,16 @@ extension Configuration {
             topics.samples: [Configuration.analyzeGroup],
             topics.prometheusdata: [Configuration.storeGroup],
             topics.chunks: [Configuration.storeGroup],
+            topics.trafficdata: [Configuration.storeGroup],
         ]
+        if traffic.enabled {
+            options.requiredGroups[topics.events] = [Configuration.trafficGroup]
+            options.requiredGroups[topics.trafficPartials] = [Configuration.trafficMergeGroup]
+        }
+        for flow in flows {
+            if let topic = flow.source.topic { options.requiredGroups[topic, default: []].append("collect-flow-\(flow.name)") }
+        }
+        options.topicRetention[topics.trafficdata] = options.topicRetention[topics.prometheusdata]
         return options
     }
 
@@ -93,6 +103,9 @@ extension Configuration {
         options.version = Version.number
         options.resultsTopics = [topics.prometheusdata]
         options.samplesTopic = topics.samples
+        options.trafficTopic = topics.trafficdata
+        options.eventsTopic = topics.events
+        options.traffic = trafficOptions
         // Raw samples that no sealed chunk holds yet.
         options.recentSpan = max(options.recentSpan, analyze.chunkSpan + analyze.allowedLateness + 300_000)
         return options
@@ -115,7 +128,7 @@ extension Configuration {
 
     /// Every secret text, for the log to hide.
     var secrets: [String] {
-        let accesses = collect.scrape.map(\.access) + collect.prometheus.map(\.access)
+        let accesses = collect.scrape.map(\.access) + collect.prometheus.map(\.access) + notify.webhooks.map(\.access)
         let all =
             server.tokens.map(\.token) + server.users.map(\.password)
             + [messaging.kafka.sasl?.password, store.mysql.password, coordination.zookeeper.password]
@@ -197,7 +210,7 @@ extension Configuration {
         return options
     }
 
-    private static func credentials(_ access: ClientAccess) -> HTTPCredentials? {
+    static func credentials(_ access: ClientAccess) -> HTTPCredentials? {
         if let token = access.bearerToken { return .bearer(token.reveal()) }
         if let user = access.username { return .basic(user: user, password: access.password?.reveal() ?? "") }
         return nil
@@ -233,6 +246,7 @@ extension Configuration {
         var options = StoreRoleOptions()
         options.resultsTopic = topics.prometheusdata
         options.chunksTopic = topics.chunks
+        options.trafficTopic = topics.trafficdata
         options.group = Configuration.storeGroup
         options.retention = retention
         return options

@@ -6,30 +6,56 @@ import NIOSSL
 import TimeSeries
 
 /// Why a request brought nothing, in words for a person.
-struct FetchFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    enum Kind: Sendable, Equatable {
+package struct FetchFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: Sendable, Equatable {
         case timeout, tooLarge, status(Int), connection
     }
 
-    var kind: Kind
-    var message: String
-    var description: String { message }
+    package var kind: Kind
+    package var message: String
+    package var description: String { message }
+
+    package init(kind: Kind, message: String) {
+        self.kind = kind
+        self.message = message
+    }
 }
 
-struct FetchedPage: Sendable {
-    var status = 200
-    var contentType: String?
-    var body: [UInt8]
+/// The body of a request.
+package struct RequestContent: Sendable {
+    package var type: String
+    package var bytes: [UInt8]
+
+    package init(type: String, bytes: [UInt8]) {
+        self.type = type
+        self.bytes = bytes
+    }
+
+    package static func form(_ text: String) -> RequestContent {
+        RequestContent(type: "application/x-www-form-urlencoded", bytes: Array(text.utf8))
+    }
+}
+
+package struct FetchedPage: Sendable {
+    package var status = 200
+    package var contentType: String?
+    package var body: [UInt8]
+
+    package init(status: Int = 200, contentType: String? = nil, body: [UInt8]) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
 }
 
 /// One HTTP client for one target, with its own trust and limits; others never wait for its connections. Call `close` in the end.
-struct Fetcher: Sendable {
+package struct Fetcher: Sendable {
     private let client: HTTPClient
     private let credentials: HTTPCredentials?
     private let maxBodyBytes: Int
 
     /// Throws if the CA file cannot be read.
-    init(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) throws {
+    package init(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) throws {
         var configuration = HTTPClient.Configuration()
         if tls != TLSOptions() {
             var trust = TLSConfiguration.makeClientConfiguration()
@@ -50,7 +76,7 @@ struct Fetcher: Sendable {
     }
 
     /// The same with the reason in words.
-    static func make(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) -> Result<Fetcher, FetchFailure> {
+    package static func make(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) -> Result<Fetcher, FetchFailure> {
         do {
             return .success(try Fetcher(tls: tls, credentials: credentials, maxBodyBytes: maxBodyBytes))
         } catch {
@@ -58,14 +84,15 @@ struct Fetcher: Sendable {
         }
     }
 
-    func close() async { try? await client.shutdown() }
+    package func close() async { try? await client.shutdown() }
 
     /// Fetches within `timeout`, redirects and body included. A status other than 2xx is given back, not thrown: the body may say why.
-    func fetch(
-        _ url: String, method: HTTPMethod = .GET, headers: [(String, String)] = [], form: String? = nil, timeout: Milliseconds,
+    package func fetch(
+        _ url: String, method: HTTPMethod = .GET, headers: [(String, String)] = [], content: RequestContent? = nil,
+        timeout: Milliseconds,
         expectedBytes: Int = 0
     ) async throws -> FetchedPage {
-        let request = request(url, method, headers, form, timeout)
+        let request = request(url, method, headers, content, timeout)
         do {
             return try await withTimeout(timeout) { try await collect(request, timeout, expectedBytes) }
         } catch {
@@ -74,7 +101,7 @@ struct Fetcher: Sendable {
     }
 
     private func request(
-        _ url: String, _ method: HTTPMethod, _ headers: [(String, String)], _ form: String?, _ timeout: Milliseconds
+        _ url: String, _ method: HTTPMethod, _ headers: [(String, String)], _ content: RequestContent?, _ timeout: Milliseconds
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: url)
         request.method = method
@@ -86,9 +113,9 @@ struct Fetcher: Sendable {
         case .bearer(let token): request.headers.replaceOrAdd(name: "Authorization", value: "Bearer \(token)")
         case nil: break
         }
-        if let form {
-            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
-            request.body = .bytes(ByteBuffer(string: form))
+        if let content {
+            request.headers.add(name: "Content-Type", value: content.type)
+            request.body = .bytes(ByteBuffer(bytes: content.bytes))
         }
         return request
     }
@@ -130,10 +157,10 @@ struct Fetcher: Sendable {
     }
 }
 
-struct TimeoutError: Error {}
+package struct TimeoutError: Error {}
 
 /// The body's result, or `TimeoutError` after `timeout` real milliseconds; then the body is cancelled.
-func withTimeout<Result: Sendable>(
+package func withTimeout<Result: Sendable>(
     _ timeout: Milliseconds, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await withThrowingTaskGroup(of: Result.self) { group in

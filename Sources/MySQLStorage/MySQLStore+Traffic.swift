@@ -1,0 +1,163 @@
+import Records
+import Storage
+import TimeSeries
+
+extension MySQLStore {
+    package func trafficTotals(_ query: TrafficQuery) async throws -> [TrafficTotal] {
+        if query.limit <= 0 { return [] }
+        var conditions = Conditions()
+        switch query.day {
+        case .sinceStart: conditions.add("`day` = ?", .text(TrafficTotal.sinceStart))
+        case .days(let from, let to):
+            conditions.add("`day` > ?", .text(TrafficTotal.sinceStart))
+            if let from { conditions.add("`day` >= ?", .text(from)) }
+            if let to { conditions.add("`day` <= ?", .text(to)) }
+        }
+        if let route = query.route { conditions.add("`route` = ?", .text(route)) }
+        if let type = query.vehicleType { conditions.add("`vehicle_type` = ?", .text(type)) }
+        let sql = """
+            SELECT `day`, `route`, `vehicle_type`, `time_ms`, `revision`, `vehicles`, `events`, `arrivals` FROM `traffic_totals`
+            \(conditions.text) ORDER BY `day` DESC, `route`, `vehicle_type` LIMIT ?
+            """
+        return try await rows(sql, conditions, limit: query.limit) { row in
+            let day = row.text(0) ?? TrafficTotal.sinceStart
+            return TrafficTotal(
+                time: row.int64(3), revision: Revision(rawValue: row.int64(4)), route: row.text(1) ?? "", vehicleType: row.text(2) ?? "",
+                day: day == TrafficTotal.sinceStart ? nil : day, vehicles: row.int(5), events: row.int(6), arrivals: row.int(7))
+        }
+    }
+
+    private static let windowColumns =
+        "`time_ms`, `window_ms`, `route`, `vehicle_type`, `revision`, `vehicles`, `events`, `speed_avg`, `speed_p10`, `low_fuel`"
+
+    private static func window(_ row: Row) -> TrafficWindow {
+        TrafficWindow(
+            time: row.int64(0), window: row.int64(1), revision: Revision(rawValue: row.int64(4)), route: row.text(2) ?? "",
+            vehicleType: row.text(3) ?? "", vehicles: row.int(5), events: row.int(6), speedAvg: row.double(7), speedP10: row.double(8),
+            lowFuel: row.int(9))
+    }
+
+    package func trafficWindows(
+        window: Milliseconds?, route: String?, from: Milliseconds, to: Milliseconds, limit: Int
+    ) async throws -> [TrafficWindow] {
+        if limit <= 0 || from >= to { return [] }
+        var conditions = Conditions()
+        conditions.add("`time_ms` > ?", .integer(from))
+        conditions.add("`time_ms` <= ?", .integer(to))
+        if let window { conditions.add("`window_ms` = ?", .integer(window)) }
+        if let route { conditions.add("`route` = ?", .text(route)) }
+        let sql = """
+            SELECT \(MySQLStore.windowColumns) FROM `traffic_windows` \(conditions.text)
+            ORDER BY `time_ms` DESC, `window_ms` DESC, `route` DESC, `vehicle_type` DESC LIMIT ?
+            """
+        return try await rows(sql, conditions, limit: limit, MySQLStore.window).reversed()
+    }
+
+    package func latestTrafficWindows() async throws -> [TrafficWindow] {
+        try await read { connection in
+            var windows: [TrafficWindow] = []
+            // From length to length by the index: there are few, and many rows of each.
+            var length = try connection.integer("SELECT MIN(`window_ms`) FROM `traffic_windows`")
+            while let found = length {
+                let newest = try connection.integer(
+                    "SELECT MAX(`time_ms`) FROM `traffic_windows` WHERE `window_ms` = ?", [.integer(found)])
+                try connection.query(
+                    """
+                    SELECT \(MySQLStore.windowColumns) FROM `traffic_windows` WHERE `time_ms` = ? AND `window_ms` = ?
+                    ORDER BY `route`, `vehicle_type`
+                    """, [.integer(newest ?? 0), .integer(found)]
+                ) { row in windows.append(MySQLStore.window(row)) }
+                length = try connection.integer(
+                    "SELECT MIN(`window_ms`) FROM `traffic_windows` WHERE `window_ms` > ?", [.integer(found)])
+            }
+            return windows
+        }
+    }
+
+    package func visits(
+        point: String?, vehicle: String?, from: Milliseconds, to: Milliseconds, limit: Int, insideOnly: Bool
+    ) async throws -> [PointVisit] {
+        if limit <= 0 || from >= to { return [] }
+        var conditions = Conditions()
+        conditions.add("`withdrawn` = 0")
+        if let point { conditions.add("`point` = ?", .text(point)) }
+        if let vehicle { conditions.add("`vehicle` = ?", .text(vehicle)) }
+        conditions.add("`entered_ms` <= ?", .integer(to))
+        if insideOnly {
+            conditions.add("`left_ms` IS NULL")
+        } else {
+            conditions.add("(`left_ms` IS NULL OR `left_ms` > ?)", .integer(from))
+        }
+        let sql = """
+            SELECT `point`, `entered_ms`, `vehicle`, `time_ms`, `revision`, `vehicle_type`, `route`, `seen_ms`, `left_ms`, `latitude`,
+                `longitude`, `distance`
+            FROM `point_visits` \(conditions.text) ORDER BY `entered_ms` DESC, `point` DESC, `vehicle` DESC LIMIT ?
+            """
+        return try await rows(sql, conditions, limit: limit) { row in
+            PointVisit(
+                time: row.int64(3), revision: Revision(rawValue: row.int64(4)), point: row.text(0) ?? "", vehicle: row.text(2) ?? "",
+                vehicleType: row.text(5) ?? "", route: row.text(6) ?? "", entered: row.int64(1), seen: row.int64(7),
+                left: row.isNull(8) ? nil : row.int64(8), latitude: row.double(9) ?? .nan, longitude: row.double(10) ?? .nan,
+                distance: row.double(11) ?? .nan)
+        }.reversed()
+    }
+
+    package func alerts(rule: String?, subject: String?, from: Milliseconds, to: Milliseconds, limit: Int) async throws -> [TrafficAlert] {
+        if limit <= 0 || from >= to { return [] }
+        var conditions = Conditions()
+        if let rule { conditions.add("`rule` = ?", .text(rule)) }
+        if let subject { conditions.add("`subject` = ?", .text(subject)) }
+        conditions.add("`onset_ms` <= ?", .integer(to))
+        conditions.add("(`end_ms` IS NULL OR `end_ms` > ?)", .integer(from))
+        let sql = """
+            SELECT `rule`, `onset_ms`, `subject`, `time_ms`, `revision`, `vehicle_type`, `route`, `end_ms`, `value`, `limit`, `message`
+            FROM `traffic_alerts` \(conditions.text) ORDER BY `onset_ms` DESC, `rule` DESC, `subject` DESC LIMIT ?
+            """
+        return try await rows(sql, conditions, limit: limit) { row in
+            TrafficAlert(
+                time: row.int64(3), revision: Revision(rawValue: row.int64(4)), rule: row.text(0) ?? "", subject: row.text(2) ?? "",
+                vehicleType: row.text(5) ?? "", route: row.text(6) ?? "", onset: row.int64(1), end: row.isNull(7) ? nil : row.int64(7),
+                value: row.double(8), limit: row.double(9), message: row.text(10) ?? "")
+        }.reversed()
+    }
+
+    package func checkpoint(named name: String) async throws -> Checkpoint? {
+        try await read { connection in
+            guard let revision = try BatchWriter.completeCheckpoint(name, connection) else { return nil }
+            var checkpoint = Checkpoint(name: name, time: 0, revision: Revision(rawValue: revision), data: [])
+            try connection.query(
+                "SELECT `time_ms`, `data` FROM `checkpoints` WHERE `name` = ? AND `revision` = ? ORDER BY `part`",
+                [.text(name), .integer(revision)]
+            ) { row in
+                checkpoint.time = row.int64(0)
+                checkpoint.data += row.bytes(1)
+            }
+            return checkpoint
+        }
+    }
+
+    // MARK: Conditions
+
+    /// What a row must fulfil; what is not asked for is not in the text, so that the indexes serve what is.
+    private struct Conditions: Sendable {
+        private var terms: [String] = []
+        private(set) var values: [Parameter] = []
+
+        var text: String { terms.isEmpty ? "" : "WHERE " + terms.joined(separator: " AND ") }
+
+        mutating func add(_ term: String, _ values: Parameter...) {
+            terms.append(term)
+            self.values += values
+        }
+    }
+
+    private func rows<Result: Sendable>(
+        _ sql: String, _ conditions: Conditions, limit: Int, _ make: @escaping @Sendable (Row) -> Result
+    ) async throws -> [Result] {
+        try await readers.run { connection in
+            var rows: [Result] = []
+            try connection.query(sql, conditions.values + [.integer(Int64(clamping: limit))]) { row in rows.append(make(row)) }
+            return rows
+        }
+    }
+}
