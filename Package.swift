@@ -114,6 +114,7 @@ let package = Package(
             name: "StorageContract", dependencies: ["Storage", "Records", "TimeSeries", "TestSupport"], path: "Tests/StorageContract"),
         .target(
             name: "CoordinationContract", dependencies: ["Coordination", "TimeSeries", "TestSupport"], path: "Tests/CoordinationContract"),
+        .target(name: "TrafficTruth", dependencies: ["Storage", "Records", "TimeSeries"], path: "Tests/TrafficTruth"),
         .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
@@ -164,7 +165,7 @@ let package = Package(
             name: "AnalyzingTests",
             dependencies: [
                 "Analyzing", "Analytics", "Records", "Messaging", "Storage", "StorageContract", "Storing", "TestSupport", "TimeSeries",
-                "Telemetry", "Coordination", "Traffic", "TrafficSimulation", logging,
+                "Telemetry", "Coordination", "Traffic", "TrafficSimulation", "TrafficTruth", logging,
             ]),
         .testTarget(
             name: "ServingTests",
@@ -181,7 +182,8 @@ let package = Package(
             ]),
         .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["almanac", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
+            name: "EndToEndTests",
+            dependencies: ["almanac", "TrafficTruth", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
         .testTarget(
             name: "AlmanacTests",
             dependencies: [

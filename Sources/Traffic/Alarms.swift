@@ -85,6 +85,7 @@ extension TrafficPartition {
         {
             return
         }
+        advanceRevision()
         alarms.alerts.append(
             TrafficAlert(
                 time: event.time, revision: revision, rule: rule.name, subject: title(v), vehicleType: keys.type(key),
@@ -106,6 +107,7 @@ extension TrafficPartition {
         case .fuelBelow: message = "fuel \(short(alarm.value)) % below \(limit) %"
         case .enters(let point): message = "entered \(point)"
         }
+        advanceRevision()
         alarms.alerts.append(
             TrafficAlert(
                 time: time, revision: revision, rule: rule.name, subject: title(v), vehicleType: keys.type(alarm.key),

@@ -144,6 +144,7 @@ extension TrafficPartition {
     /// Gives what changed of a vehicle's stays.
     mutating func flushStays(_ v: Int) {
         vehicles.vehicles[v].isDirty = false
+        advanceRevision()
         let found = stays.stays(v, vehicles, options.points, through: through)
         let before = stays.given[Int32(v)] ?? []
         for stay in found {

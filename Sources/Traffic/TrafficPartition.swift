@@ -44,6 +44,8 @@ package struct TrafficPartition: Sendable {
     var vehicles = VehicleTable()
     /// Offset of the last event taken.
     var consumed: Int64 = -1
+    /// Numbers what is given of visits and alerts: silence changes them too, without an offset of its own. Never below that of the events.
+    var emission: Int64 = 0
     /// Time of the newest accepted event.
     var newest: Milliseconds = .min
     /// Wall time of the last accepted event.
@@ -72,7 +74,10 @@ package struct TrafficPartition: Sendable {
     /// Time of the newest accepted event.
     package var newestTime: Milliseconds? { newest == .min ? nil : newest }
 
-    var revision: Revision { Revision(epoch: epoch, offset: max(0, consumed)) }
+    /// Of the visits and alerts that are given next; `advanceRevision` comes before.
+    var revision: Revision { Revision(epoch: epoch, offset: max(0, emission)) }
+
+    mutating func advanceRevision() { emission = max(emission + 1, consumed) }
 
     /// Events before this are refused; what is older can change no more.
     var horizon: Milliseconds { newest == .min ? .min : newest - options.allowedLateness }
