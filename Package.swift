@@ -15,6 +15,8 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioCompression: Target.Dependency = .product(name: "NIOHTTPCompression", package: "swift-nio-extras")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -62,6 +64,9 @@ let package = Package(
         .systemLibrary(
             name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"]), .brew(["mariadb-connector-c"])]),
         .systemLibrary(name: "CZooKeeper", providers: [.apt(["libzookeeper-mt-dev"]), .brew(["zookeeper"])]),
+        .target(name: "CassandraClient", dependencies: ["Telemetry", nioCore, nioPosix, nioTLS, nioSSL, logging]),
+        .target(
+            name: "CassandraStorage", dependencies: ["CassandraClient", "Storage", "Records", "TimeSeries", "Telemetry", logging]),
         .target(name: "KafkaMessaging", dependencies: ["Messaging", "TimeSeries", "Telemetry", "CRdKafka", logging]),
         .target(name: "MySQLStorage", dependencies: ["Storage", "Records", "TimeSeries", "Telemetry", "CMariaDB", logging]),
         .target(name: "ZooKeeperCoordination", dependencies: ["Coordination", "TimeSeries", "Telemetry", "CZooKeeper", logging]),
@@ -104,7 +109,8 @@ let package = Package(
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
                 "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", "KafkaMessaging", "MySQLStorage",
-                "ZooKeeperCoordination", "Fetching", "Flows", "Notifying", "Traffic", "TrafficSimulation", hummingbird, arguments,
+                "CassandraClient", "CassandraStorage", "ZooKeeperCoordination", "Fetching", "Flows", "Notifying", "Traffic",
+                "TrafficSimulation", hummingbird, arguments,
                 httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
         // What the tests share: servers, temporary folders, and the contract suites that each driver must pass
@@ -136,6 +142,15 @@ let package = Package(
             name: "MySQLStorageTests",
             dependencies: [
                 "MySQLStorage", "Storage", "StorageContract", "TestSupport", "Records", "TimeSeries", "Telemetry", logging,
+            ]),
+        .testTarget(
+            name: "CassandraClientTests", dependencies: ["CassandraClient", "Telemetry", nioCore, nioPosix, nioSSL, logging],
+            resources: [.copy("Golden")]),
+        .testTarget(
+            name: "CassandraStorageTests",
+            dependencies: [
+                "CassandraStorage", "CassandraClient", "Storage", "StorageContract", "TestSupport", "Records", "TimeSeries", "Telemetry",
+                nioCore, nioPosix, nioSSL, logging,
             ]),
         .testTarget(
             name: "ZooKeeperCoordinationTests",

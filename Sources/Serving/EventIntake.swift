@@ -23,12 +23,15 @@ struct EventIntake: Sendable {
     init(_ options: TrafficOptions) { decoder = EventDecoder(zone: options.zone) }
 
     /// A JSON array, an object, or lines of objects. What cannot be told apart is one fault. Throws a 400 problem if there is nothing.
-    func read(_ body: [UInt8]) throws(Problem) -> [IncomingEvent] {
+    /// - Parameter isLines: the sender says that they are lines: a broken one is one fault, whatever it looks like.
+    func read(_ body: [UInt8], isLines: Bool = false) throws(Problem) -> [IncomingEvent] {
         guard let first = body.first(where: { !EventIntake.isSpace($0) }) else {
             throw Problem(.badRequest, detail: "the body is empty; send a JSON array of events, or an event on each line")
         }
         let ranges: [Range<Int>]
-        if first == UInt8(ascii: "{"), EventIntake.isOne(body) {
+        if isLines {
+            ranges = body.withUnsafeBytes { EventDecoder.lines($0) }
+        } else if first == UInt8(ascii: "{"), EventIntake.isOne(body) {
             ranges = [body.indices]
         } else {
             let split = body.withUnsafeBytes { bytes in
@@ -56,11 +59,12 @@ struct EventIntake: Sendable {
         }
     }
 
-    /// Whether it is one object over several lines: its first line does not close it.
+    /// Whether it is one object over several lines: the first does not close it, and the next does not open another.
     private static func isOne(_ body: [UInt8]) -> Bool {
         guard let start = body.firstIndex(where: { !isSpace($0) }) else { return false }
         let end = body[start...].firstIndex(of: 0x0A) ?? body.endIndex
-        return body[start..<end].last { !isSpace($0) } != UInt8(ascii: "}")
+        guard body[start..<end].last(where: { !isSpace($0) }) != UInt8(ascii: "}") else { return false }
+        return body[end...].first { !isSpace($0) } != UInt8(ascii: "{")
     }
 
     private static func trimmed(_ range: Range<Int>, _ body: [UInt8]) -> Range<Int> {

@@ -55,7 +55,8 @@ package final class ServeRole: Service, Sendable {
         let reads = ServeRole.routes(catalogue, TrafficCatalogue(store: store, live: traffic), hub, options, clock)
         let writes = ServeRole.routes(TrafficIngest(options: options, log: log, clock: clock, registry: registry))
         server = try HTTPServer(
-            options: options.http, routes: reads + writes + moreRoutes, registry: registry, readiness: readiness, reload: reload, logger: logger,
+            options: options.http, routes: reads + writes + moreRoutes, registry: registry, readiness: readiness, reload: reload,
+            logger: logger,
             onRunning: onRunning)
         let parts = ["store", "results", "samples"] + (options.trafficTopic.isEmpty ? [] : ["traffic"])
         for part in parts { readiness.set(part, waitingFor: "starting") }

@@ -39,12 +39,12 @@ final class TrafficIngest: Sendable {
     /// `{"accepted": n, "rejected": m, "errors": [{"index", "reason", "detail"}]}`
     func respond(_ request: RoutedRequest) async throws -> Response {
         try request.query.refuseUnknown([])
-        try TrafficIngest.checkForm(request.request.headers)
+        let isLines = try TrafficIngest.checkForm(request.request.headers)
         let reserved = request.request.headers[.contentLength].flatMap(Int.init) ?? request.maxBodyBytes
         try reserve(reserved)
         defer { underWay.withLock { $0 -= reserved } }
         let body = try await request.body()
-        let events = try intake.read(body)
+        let events = try intake.read(body, isLines: isLines)
         try await produce(events.map(record), request)
         let count = events.count { $0.fault == nil }
         accepted.add(count)
@@ -53,19 +53,21 @@ final class TrafficIngest: Sendable {
         return answer(events, accepted: count, instance: request.request.uri.path)
     }
 
-    private static func checkForm(_ headers: HTTPFields) throws(Problem) {
+    /// True if the body is said to be lines.
+    private static func checkForm(_ headers: HTTPFields) throws(Problem) -> Bool {
         if let coding = headers[.contentEncoding], coding.lowercased() != "identity" {
             throw Problem(
                 .unsupportedMediaType, detail: "the body is encoded as '\(coding)'; send it as it is",
                 headers: [.acceptEncoding: "identity"])
         }
-        guard let type = headers[.contentType] else { return }
+        guard let type = headers[.contentType] else { return false }
         let name = type.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
         guard mediaTypes.contains(name) else {
             throw Problem(
                 .unsupportedMediaType,
                 detail: "'\(name)' is not read here; send JSON as application/json, or lines of it as application/x-ndjson")
         }
+        return name.hasSuffix("ndjson") || name.hasSuffix("jsonl")
     }
 
     private func reserve(_ count: Int) throws(Problem) {

@@ -70,6 +70,26 @@ extension ConfigurationSchema {
         .value("insecure_skip_verify", \.insecureSkipVerify, .bool, "Do not verify the server's certificate. Only for trials."),
     ])
 
+    static let cassandra = Section<CassandraSettings>(
+        [
+            .list("hosts", \.hosts, of: .target, "Some of the nodes; the others are learnt from them."),
+            .value("keyspace", \.keyspace, .keyspace, "The keyspace; `almanac init` makes it, and so does the first that connects."),
+            .value(
+                "replication_factor", \.replicationFactor, .integer(1...100), "Copies of each row, by SimpleStrategy; 1 on a single node."),
+            .map(
+                "datacenters", \.datacenters, keys: .labelValue, values: .replicas,
+                "Copies in each datacentre, by NetworkTopologyStrategy, instead of `replication_factor`."),
+            .value(
+                "durable_writes", \.durableWrites, .bool,
+                "Write the commit log. Without it a node that is killed loses what it acknowledged."),
+            .optional("local_datacenter", \.localDatacenter, .text, "The datacentre to ask. Default: that of the first node that answers."),
+            .value("consistency", \.consistency, .choice, "How many copies must have a row before it is acknowledged."),
+            .optional("username", \.username, .text, "For password authentication."),
+            .secret("password", \.password, "For password authentication."),
+            .secretFile("password_file", \.password),
+            .optionalSection("tls", \.tls, MySQLTLSSettings(), mysqlTLS, "Speak TLS."),
+        ], check: ConfigurationChecks.cassandra)
+
     static let coordination = Section<CoordinationSettings>(
         [
             .value(
@@ -186,6 +206,39 @@ extension ConfigurationChecks {
             loader.report(path, "has a username but no password; give password_file (or password)")
         }
         if zookeeper.username == nil && zookeeper.password != nil && !loader.isGiven(path + ".username") {
+            loader.report(path, "has a password but no username")
+        }
+    }
+}
+
+extension ValueForm where Value == String {
+    static var keyspace: Self {
+        ValueForm(
+            name: "keyspace", allowed: "a name of at most 48 lower-case letters, digits and '_' that begins with a letter",
+            parse: { text throws(FormError) in
+                let isPlain = text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }
+                let isFirst = text.utf8.first.map { (0x61...0x7A).contains($0) } ?? false
+                if text.hasPrefix("system") { throw FormError("\"\(text)\" begins with system, which is Cassandra's own") }
+                return isPlain && isFirst && text.utf8.count <= 48 ? text : nil
+            }, format: { $0 })
+    }
+
+    static var replicas: Self {
+        ValueForm(
+            name: "replicas", allowed: "a whole number from 0 to 100",
+            parse: { text throws(FormError) in Int(text).flatMap { (0...100).contains($0) ? text : nil } }, format: { $0 })
+    }
+}
+
+extension ConfigurationChecks {
+    static func cassandra(_ cassandra: CassandraSettings, _ path: String, _ loader: inout Loader) {
+        if cassandra.hosts.isEmpty && loader.isGiven(path + ".hosts") {
+            loader.report(path + ".hosts", "is empty; give at least one host:port")
+        }
+        if !cassandra.datacenters.isEmpty && loader.isGiven(path + ".replication_factor") {
+            loader.report(path + ".replication_factor", "give either replication_factor or datacenters, not both")
+        }
+        if cassandra.username == nil && cassandra.password != nil && !loader.isGiven(path + ".username") {
             loader.report(path, "has a password but no username")
         }
     }

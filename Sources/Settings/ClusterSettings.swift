@@ -65,7 +65,7 @@ package struct KafkaTopicSettings: Sendable, Equatable {
 // MARK: - Store
 
 package enum StoreKind: String, Sendable, CaseIterable {
-    case sqlite, mysql
+    case sqlite, mysql, cassandra
 }
 
 package struct MySQLSettings: Sendable, Equatable {
@@ -89,6 +89,31 @@ package struct MySQLTLSSettings: Sendable, Equatable {
     package var insecureSkipVerify = false
 
     package init() {}
+}
+
+package struct CassandraSettings: Sendable, Equatable {
+    package var hosts = ["127.0.0.1:9042"]
+    package var keyspace = "almanac"
+    /// SimpleStrategy; where `datacenters` is empty.
+    package var replicationFactor = 1
+    /// NetworkTopologyStrategy: replicas by datacentre.
+    package var datacenters: [String: String] = [:]
+    package var durableWrites = true
+    package var localDatacenter: String?
+    package var consistency = CassandraConsistency.localQuorum
+    package var username: String?
+    package var password: Secret?
+    /// The same keys as those of MySQL.
+    package var tls: MySQLTLSSettings?
+
+    package init() {}
+}
+
+package enum CassandraConsistency: String, Sendable, CaseIterable {
+    case one, quorum, all
+    case localOne = "local_one"
+    case localQuorum = "local_quorum"
+    case eachQuorum = "each_quorum"
 }
 
 // MARK: - Coordination

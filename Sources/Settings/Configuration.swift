@@ -94,6 +94,7 @@ package struct LogSettings: Sendable, Equatable {
 package struct StoreSettings: Sendable, Equatable {
     package var kind = StoreKind.sqlite
     package var mysql = MySQLSettings()
+    package var cassandra = CassandraSettings()
     /// The history keeps one row of a series per this.
     package var historyInterval: Milliseconds = 300_000
     package var retention = StoreRetentionSettings()

@@ -104,8 +104,10 @@ extension ConfigurationSchema {
         ], check: ConfigurationChecks.log)
 
     private static let store = Section<StoreSettings>([
-        .value("kind", \.kind, .choice, "`sqlite`: a file in the data directory. `mysql`: a MySQL or MariaDB server."),
+        .value(
+            "kind", \.kind, .choice, "`sqlite`: a file in the data directory. `mysql`: a MySQL or MariaDB server. `cassandra`: a cluster."),
         .section("mysql", \.mysql, mysql, "The MySQL or MariaDB server."),
+        .section("cassandra", \.cassandra, cassandra, "The Cassandra cluster."),
         .value(
             "history_interval", \.historyInterval, .duration(second...day),
             "The history keeps one row of each series per this; the latest row is always there."),

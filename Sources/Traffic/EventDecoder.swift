@@ -52,7 +52,8 @@ package struct EventDecoder: Sendable {
         return ranges
     }
 
-    private static func lines(_ body: UnsafeRawBufferPointer) -> [Range<Int>] {
+    /// The lines that are not blank.
+    package static func lines(_ body: UnsafeRawBufferPointer) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         var start = 0
         while start < body.count {

@@ -23,7 +23,7 @@ import TrafficTruth
             [
                 "simulate", "vehicles", "--post", "http://127.0.0.1:\(port)/api/v1/traffic/events", "--truth",
                 folder.path + "/truth.ndjson",
-                "--seed", "\(seed)", "--vehicles", "80", "--interval", "20s", "--start", "2026-02-16T21:00:00Z", "--duration", "5h",
+                "--seed", "\(seed)", "--vehicles", "80", "--interval", "20s", "--start", "2026-02-16T22:30:00Z", "--duration", "2h",
                 "--speed", "max", "--batch", "500", "--duplicates", "0.03", "--disorder", "0.1", "--late", "0.03", "--too-late", "0.01",
                 "--malformed", "0.02",
             ], output: folder.path + "/simulate.log")

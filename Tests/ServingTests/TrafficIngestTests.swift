@@ -22,6 +22,17 @@ struct TrafficIngestTests {
         return try await client.execute(uri: path, method: .post, headers: headers, body: ByteBuffer(string: body))
     }
 
+    /// Lines are lines: a first one that is cut off, or begins as an array does, takes no other with it.
+    @Test(arguments: [#"{"vehicleId":"cut"#, "[1, 2", "words"], ["application/x-ndjson", "application/jsonl"])
+    func aBrokenLineIsOneFault(broken: String, type: String) async throws {
+        let bench = try Bench()
+        try await bench.test { client in
+            let answer = try await post(client, "\(broken)\n\(event(1))\n\(event(2))\n", type)
+            #expect(answer.status == .ok && answer.json["accepted"] == 2 && answer.json["rejected"] == 1, "\(answer.json)")
+        }
+        #expect(bench.log.records(of: "iot-data-event").count == 2)
+    }
+
     @Test(arguments: [
         ("application/json", "[\(event(1)), \(event(2)),\n \(event(3))]"),
         ("application/x-ndjson", "\(event(1))\n\(event(2))\r\n\n\(event(3))\n"),

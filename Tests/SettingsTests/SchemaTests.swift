@@ -32,6 +32,8 @@ import Testing
         case (let form, _) where form.hasPrefix("list of"): return "[sample]"
         case ("number", _): return "7.5"
         case ("time zone", _): return "Europe/Rome"
+        case ("keyspace", _): return "vehicles"
+        case ("text: replicas", _): return "{dc1: 3}"
         case ("character", _): return ";"
         case ("label name: text", _), ("metric name: text", _), ("property: text", _): return "{a: b}"
         case ("i/n", _): return "1/3"

@@ -66,7 +66,12 @@ enum ConfigurationSummary {
             configuration.messaging.kind == .kafka
             ? "Kafka at \(configuration.messaging.kafka.brokers.joined(separator: ", "))" : "the log in \(configuration.data)"
         let mysql = configuration.store.mysql
-        let store = configuration.store.kind == .mysql ? "MySQL at \(mysql.socket ?? "\(mysql.host):\(mysql.port)")" : "SQLite"
+        let store =
+            switch configuration.store.kind {
+            case .sqlite: "SQLite"
+            case .mysql: "MySQL at \(mysql.socket ?? "\(mysql.host):\(mysql.port)")"
+            case .cassandra: "Cassandra at \(configuration.store.cassandra.hosts.joined(separator: ", "))"
+            }
         return "\(messaging) and \(store)"
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CassandraStorage
 import KafkaMessaging
 import Logging
 import Messaging
@@ -68,6 +69,12 @@ struct InitCommand: AsyncParsableCommand {
             case .mysql:
                 let report = try await waiting("MySQL") { try await MySQLSchema.install(configuration.mysqlOptions) }
                 for line in report.lines { Output.line(line) }
+            case .cassandra:
+                let options = try configuration.cassandraOptions()
+                let store = try CassandraStore(options)
+                try await waiting("Cassandra") { try await store.checkHealth() }
+                await store.close()
+                Output.line("the keyspace \(options.keyspace) is there, its tables up to date")
             }
         } catch let error as StorageError {
             throw Failure(error.message)

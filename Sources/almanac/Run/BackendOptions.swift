@@ -1,3 +1,5 @@
+import CassandraClient
+import CassandraStorage
 import Coordination
 import Glibc
 import KafkaMessaging
@@ -81,6 +83,43 @@ extension Configuration {
             options.tls.certificateFile = tls.certificateFile
             options.tls.keyFile = tls.keyFile
         }
+        options.history = sqliteOptions.history
+        return options
+    }
+
+    /// Throws what is wrong with an address.
+    func cassandraOptions() throws -> CassandraStoreOptions {
+        let cassandra = store.cassandra
+        let hosts = try cassandra.hosts.map { text in
+            guard let address = NodeAddress(text) else { throw Failure("store.cassandra.hosts: \"\(text)\" is not host:port") }
+            return address
+        }
+        var client = CassandraOptions(contactPoints: hosts)
+        client.localDatacenter = cassandra.localDatacenter
+        client.consistency =
+            switch cassandra.consistency {
+            case .one: .one
+            case .quorum: .quorum
+            case .all: .all
+            case .localOne: .localOne
+            case .localQuorum: .localQuorum
+            case .eachQuorum: .eachQuorum
+            }
+        if let user = cassandra.username { client.credentials = Credentials(user: user, password: cassandra.password?.reveal() ?? "") }
+        if let tls = cassandra.tls {
+            client.tls.mode = tls.insecureSkipVerify ? .required : .verified
+            client.tls.caFile = tls.caFile
+            client.tls.certificateFile = tls.certificateFile
+            client.tls.keyFile = tls.keyFile
+        }
+        var options = CassandraStoreOptions(client: client)
+        options.keyspace = cassandra.keyspace
+        options.replication =
+            cassandra.datacenters.isEmpty
+            ? .simple(factor: cassandra.replicationFactor)
+            : .networkTopology(cassandra.datacenters.compactMapValues { Int($0) })
+        options.durableWrites = cassandra.durableWrites
+        options.retention = retention
         options.history = sqliteOptions.history
         return options
     }

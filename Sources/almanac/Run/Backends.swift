@@ -1,3 +1,4 @@
+import CassandraStorage
 import Coordination
 import KafkaMessaging
 import Logging
@@ -65,6 +66,8 @@ struct Backends: Sendable {
         switch configuration.store.kind {
         case .sqlite: return try SQLiteStore(configuration.sqliteOptions)
         case .mysql: return try MySQLStore(configuration.mysqlOptions, metrics: registry, logger: Logger(label: "mysql"))
+        case .cassandra:
+            return try CassandraStore(configuration.cassandraOptions(), metrics: registry, logger: Logger(label: "cassandra"))
         }
     }
 
@@ -118,7 +121,7 @@ extension Configuration {
         if store.kind == .sqlite && roles.contains(where: \.needsStore) {
             throw Failure(
                 "the role \(name) alone shares no database with the others: SQLite is one process's; "
-                    + "give store.kind: mysql, or use `almanac run`")
+                    + "give store.kind: mysql or cassandra, or use `almanac run`")
         }
     }
 }

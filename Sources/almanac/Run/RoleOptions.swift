@@ -131,7 +131,7 @@ extension Configuration {
         let accesses = collect.scrape.map(\.access) + collect.prometheus.map(\.access) + notify.webhooks.map(\.access)
         let all =
             server.tokens.map(\.token) + server.users.map(\.password)
-            + [messaging.kafka.sasl?.password, store.mysql.password, coordination.zookeeper.password]
+            + [messaging.kafka.sasl?.password, store.mysql.password, store.cassandra.password, coordination.zookeeper.password]
             + accesses.flatMap { [$0.bearerToken, $0.password] }
         return all.compactMap { $0?.reveal() }
     }

@@ -1,0 +1,87 @@
+/// Reads a node's tables about the cluster.
+struct ClusterReader: Sendable {
+    let connection: Connection
+    let options: CassandraOptions
+
+    private func rows(_ text: String) async throws(CassandraError) -> Rows {
+        var parameters = QueryParameters()
+        parameters.consistency = .localOne
+        let response = try await connection.send(.query(text, parameters), deadline: Clock.now() + options.attemptTimeout)
+        guard case .rows(let rows, _) = try ResultMessage.checked(response) else {
+            throw CassandraError(.protocolViolation, "\(connection.address) did not answer with rows")
+        }
+        return rows
+    }
+
+    /// The node asked comes first, under the address by which it was reached.
+    func nodes() async throws(CassandraError) -> [Node] {
+        let local = try await rows(
+            "SELECT host_id, data_center, rack, release_version, schema_version, tokens FROM system.local WHERE key = 'local'")
+        guard var first = try nodes(local, { _ throws(CassandraError) in connection.address }).first else {
+            throw CassandraError(.protocolViolation, "\(connection.address) says nothing about itself")
+        }
+        first.address = connection.address
+        return [first] + (try await peers()).filter { $0.id != first.id || $0.id == nil }
+    }
+
+    private func peers() async throws(CassandraError) -> [Node] {
+        let columns = "host_id, data_center, rack, release_version, schema_version, tokens"
+        do throws(CassandraError) {
+            let found = try await rows("SELECT \(columns), native_address, native_port FROM system.peers_v2")
+            return try nodes(found) { row throws(CassandraError) in
+                guard let host = address(row, 6), let port = try row.int32(7) else { return nil }
+                return NodeAddress(host: host, port: Int(port))
+            }
+        } catch {
+            // Before Cassandra 4.0 there is only the older table, in which all nodes have one port.
+            guard error.serverError?.code == .invalid else { throw error }
+            let found = try await rows("SELECT \(columns), rpc_address, peer FROM system.peers")
+            return try nodes(found) { row throws(CassandraError) in
+                (address(row, 6) ?? address(row, 7)).map { NodeAddress(host: $0, port: connection.address.port) }
+            }
+        }
+    }
+
+    /// Nil where the node gives none of use.
+    private func address(_ row: RowReader, _ column: Int) -> String? {
+        guard let bytes = row.blob(column), let address = IPAddress(bytes), !address.isUnspecified else { return nil }
+        return address.description
+    }
+
+    /// Peers that are about to come or go have gaps in their rows: they are left out.
+    private func nodes(
+        _ rows: Rows, _ address: (RowReader) throws(CassandraError) -> NodeAddress?
+    ) throws(CassandraError) -> [Node] {
+        var nodes: [Node] = []
+        var reader = rows.reader()
+        while try reader.next() {
+            guard let address = try address(reader), let datacenter = try reader.text(1), let rack = try reader.text(2) else { continue }
+            var tokens: [Token] = []
+            if rows.columns.count > 5, case .set(let texts) = try reader.value(5, rows.columns[5].type) {
+                for case .text(let text) in texts { if let token = Token(text) { tokens.append(token) } }
+            }
+            nodes.append(
+                Node(
+                    id: try reader.uuid(0), address: address, datacenter: datacenter, rack: rack, release: try reader.text(3) ?? "",
+                    schemaVersion: try reader.uuid(4), tokens: tokens))
+        }
+        return nodes
+    }
+
+    func keyspaces() async throws(CassandraError) -> [String: Replication] {
+        let rows = try await rows("SELECT keyspace_name, replication FROM system_schema.keyspaces")
+        var keyspaces: [String: Replication] = [:]
+        for row in try rows.values() {
+            guard row.count == 2, case .text(let name) = row[0], case .map(let entries) = row[1] else { continue }
+            var options: [String: String] = [:]
+            for entry in entries {
+                if case (.text(let key), .text(let value)) = (entry.key, entry.value) { options[key] = value }
+            }
+            keyspaces[name] = Replication(options)
+        }
+        return keyspaces
+    }
+
+    /// Whether all nodes have the same schema.
+    func isSchemaAgreed() async throws(CassandraError) -> Bool { Set(try await nodes().compactMap(\.schemaVersion)).count <= 1 }
+}

@@ -1,0 +1,430 @@
+import Logging
+import NIOPosix
+import Synchronization
+import Telemetry
+
+/// A cluster and the connections to its nodes. Any number of tasks may use one session at the same time.
+///
+///     let session = try await CassandraSession.open(options)
+///     let insert = try await session.prepare("INSERT INTO k.t (id, v) VALUES (?, ?)")
+///     try await session.execute(insert, [.bigint(1), .text("one")], .idempotent)
+///     for try await page in session.pages(select, [.bigint(1)]) { ... }
+///     await session.close()
+///
+/// Requests go to a replica of their partition in the local datacentre. What failed is sent again only where that does no harm
+/// (`RetryPolicy`). All methods throw `CassandraError`.
+package final class CassandraSession: Sendable {
+    private struct State {
+        var map: ClusterMap?
+        var pools: [NodeAddress: NodePool] = [:]
+        var statements: [String: PreparedStatement] = [:]
+        var nextStatement = 0
+        var isClosed = false
+    }
+
+    package let options: CassandraOptions
+    let metrics: CassandraMetrics
+    private let logger: Logger
+    private let factory: ConnectionFactory
+    private let state = Mutex(State())
+    private let control: ControlConnection
+    private let timestamps = TimestampGenerator()
+    private let rotation = Atomic<Int>(0)
+
+    /// Connects to the first contact point that answers, reads the cluster's tables and connects to its nodes.
+    package static func open(
+        _ options: CassandraOptions, metrics: MetricRegistry = MetricRegistry(), logger: Logger = Logger(label: "cassandra")
+    ) async throws(CassandraError) -> CassandraSession {
+        try options.check()
+        let session = try CassandraSession(options, CassandraMetrics(metrics), logger)
+        do throws(CassandraError) {
+            try await session.control.start()
+            try await session.waitForNode()
+        } catch {
+            await session.close()
+            throw error
+        }
+        return session
+    }
+
+    private init(_ options: CassandraOptions, _ metrics: CassandraMetrics, _ logger: Logger) throws(CassandraError) {
+        self.options = options
+        self.metrics = metrics
+        self.logger = logger
+        factory = ConnectionFactory(
+            options: options, tls: try options.tls.context(), group: MultiThreadedEventLoopGroup.singleton, metrics: metrics,
+            logger: logger,
+            version: SharedVersion(options.version))
+        let forward = Forward()
+        control = ControlConnection(
+            factory, ControlConnection.Observer(onMap: { forward.session?.take($0) }, onEvent: { forward.session?.hear($0) }))
+        forward.set(self)
+        metrics.watch { [weak self] in self?.load() ?? (0, 0, 0, 0) }
+    }
+
+    /// The version of the protocol that is spoken.
+    package var version: ProtocolVersion { factory.version.current }
+    package var cluster: ClusterMap? { state.withLock { $0.map } }
+    /// Nodes to which there is a connection now.
+    package var connectedNodes: [NodeAddress] {
+        state.withLock { $0.pools }.filter { $0.value.isConnected }.keys.sorted { $0.description < $1.description }
+    }
+
+    private func load() -> (inFlight: Int, queued: Int, nodes: Int, connected: Int) {
+        let pools = state.withLock { Array($0.pools.values) }
+        let loads = pools.map(\.load)
+        return (
+            loads.reduce(0) { $0 + $1.inFlight }, loads.reduce(0) { $0 + $1.queued }, pools.count, pools.filter(\.isConnected).count
+        )
+    }
+
+    package func close() async {
+        let pools = state.withLock { state in
+            state.isClosed = true
+            defer { state.pools = [:] }
+            return Array(state.pools.values)
+        }
+        control.close()
+        for pool in pools { pool.close() }
+    }
+
+    // MARK: Requests
+
+    /// Prepares a statement; asked again for the same text it gives the same one.
+    package func prepare(_ text: String) async throws(CassandraError) -> PreparedStatement {
+        if let known = state.withLock({ $0.statements[text] }) { return known }
+        let result = try await run(.prepare(text), .idempotent)
+        guard case .prepared(let prepared, let pool) = result else { throw CassandraError(.protocolViolation, "nothing was prepared") }
+        let statement = state.withLock { state -> PreparedStatement? in
+            if let known = state.statements[text] { return known }
+            if state.statements.count >= options.maximumStatements { return nil }
+            let made = PreparedStatement(text, number: state.nextStatement, prepared)
+            state.nextStatement += 1
+            state.statements[text] = made
+            return made
+        }
+        guard let statement else {
+            throw CassandraError(
+                .usage, "more than \(options.maximumStatements) statements: values belong into bind markers, not into the text")
+        }
+        pool.remember(statement.number, NodeStatement(prepared))
+        return statement
+    }
+
+    /// Runs a prepared statement. Of a result that is longer than a page the first page comes, with the state to go on from.
+    @discardableResult
+    package func execute(
+        _ statement: PreparedStatement, _ values: BoundValues = [], _ options: RequestOptions = RequestOptions()
+    ) async throws(CassandraError) -> Rows {
+        guard values.count == statement.markers.count else {
+            throw CassandraError(.usage, "\(values.count) values for \(statement.markers.count) bind markers: \(statement.text)")
+        }
+        var options = options
+        if options.token == nil { options.token = statement.token(values) }
+        if options.keyspace == nil { options.keyspace = statement.keyspace }
+        return try await run(.execute(statement, values), options).rows
+    }
+
+    /// Runs a statement that is not prepared: for what is done once, as changes of the schema, after which this waits until all nodes
+    /// have it.
+    @discardableResult
+    package func query(
+        _ text: String, _ values: BoundValues = [], _ options: RequestOptions = RequestOptions()
+    ) async throws(CassandraError) -> Rows {
+        try await run(.query(text, values), options).rows
+    }
+
+    /// Runs a batch. It goes to a replica of the first statement's partition.
+    package func execute(_ batch: Batch, _ options: RequestOptions = RequestOptions()) async throws(CassandraError) {
+        guard let first = batch.items.first else { return }
+        for item in batch.items where item.values.count != item.statement.markers.count {
+            throw CassandraError(
+                .usage, "\(item.values.count) values for \(item.statement.markers.count) bind markers: \(item.statement.text)")
+        }
+        var options = options
+        if options.token == nil { options.token = first.statement.token(first.values) }
+        if options.keyspace == nil { options.keyspace = first.statement.keyspace }
+        _ = try await run(.batch(batch), options)
+    }
+
+    /// All pages of a result, each fetched when the one before has been used.
+    package func pages(
+        _ statement: PreparedStatement, _ values: BoundValues = [], _ options: RequestOptions = RequestOptions()
+    ) -> CassandraPages {
+        CassandraPages(session: self, statement: statement, values: values, options: options)
+    }
+
+    /// Waits until all nodes have the same schema; false when that takes too long.
+    package func waitForSchemaAgreement() async throws(CassandraError) -> Bool {
+        var connection: Connection?
+        for pool in state.withLock({ Array($0.pools.values) }) where connection == nil { connection = pool.connection() }
+        guard let connection else { throw CassandraError(.noNodeAvailable, "no node of Cassandra answers") }
+        return try await agree(on: connection)
+    }
+
+    private func agree(on connection: Connection) async throws(CassandraError) -> Bool {
+        let end = Clock.now() + options.schemaAgreementTimeout
+        let reader = ClusterReader(connection: connection, options: options)
+        while true {
+            if try await reader.isSchemaAgreed() { return true }
+            if Clock.now() >= end { return false }
+            do { try await Task.sleep(for: .milliseconds(200)) } catch { throw CassandraError(.cancelled, "the task was cancelled") }
+        }
+    }
+
+    // MARK: The cluster
+
+    private func take(_ map: ClusterMap) {
+        let wanted = map.nodes.filter { options.usesRemoteDatacenters || $0.datacenter == map.localDatacenter }.map(\.address)
+        let gone = state.withLock { state -> [NodePool] in
+            if state.isClosed { return [] }
+            state.map = map
+            var gone: [NodePool] = []
+            for (address, pool) in state.pools where !wanted.contains(address) {
+                gone.append(pool)
+                state.pools[address] = nil
+            }
+            for address in wanted where state.pools[address] == nil {
+                state.pools[address] = NodePool(address, factory)
+                logger.debug("Cassandra \(address) is used from now on")
+            }
+            return gone
+        }
+        for pool in gone {
+            logger.info("Cassandra \(pool.address) has left the cluster")
+            pool.close()
+        }
+    }
+
+    private func hear(_ event: ClusterEvent) {
+        switch event {
+        case .nodeUp(let address), .nodeAdded(let address): state.withLock { $0.pools[address] }?.kick()
+        default: break
+        }
+    }
+
+    private func waitForNode() async throws(CassandraError) {
+        let end = Clock.now() + options.connectTimeout
+        while Clock.now() < end {
+            let pools = state.withLock { Array($0.pools.values) }
+            if pools.contains(where: \.isConnected) { return }
+            if !pools.isEmpty, let error = pools.compactMap(\.lastError).first, pools.allSatisfy({ $0.lastError != nil }) { throw error }
+            if pools.isEmpty {
+                let local = state.withLock { $0.map?.localDatacenter ?? "" }
+                throw CassandraError(.noNodeAvailable, "no node of Cassandra is in the datacentre \(local)")
+            }
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { throw CassandraError(.cancelled, "the task was cancelled") }
+        }
+        throw CassandraError(.noNodeAvailable, "no node of Cassandra answered in time")
+    }
+
+    // MARK: Attempts
+
+    private enum Work: Sendable {
+        case prepare(String)
+        case query(String, BoundValues)
+        case execute(PreparedStatement, BoundValues)
+        case batch(Batch)
+    }
+
+    private enum Outcome: Sendable {
+        case done
+        case rows(Rows)
+        case prepared(PreparedResult, NodePool)
+
+        var rows: Rows { if case .rows(let rows) = self { rows } else { .empty } }
+    }
+
+    private func run(_ work: Work, _ options: RequestOptions) async throws(CassandraError) -> Outcome {
+        var options = options
+        // One timestamp for all attempts, so that sending again changes nothing.
+        if options.timestamp == nil { options.timestamp = timestamps.next() }
+        let end = Clock.now() + (options.timeout ?? self.options.requestTimeout)
+        var place = 0
+        var attempt = 0
+        let turn = rotation.wrappingAdd(1, ordering: .relaxed).newValue
+        while true {
+            let (pool, connection) = try node(&place, turn, options)
+            do throws(CassandraError) {
+                return try await self.attempt(work, options, pool, connection, end)
+            } catch {
+                attempt += 1
+                if error.code == .timeout { metrics.timeouts.add() }
+                let decision = RetryPolicy.decide(
+                    error, isIdempotent: options.isIdempotent, attempt: attempt, maximum: self.options.maximumAttempts,
+                    random: .random(in: 0...1))
+                switch decision {
+                case .giveUp:
+                    metrics.failures.add()
+                    throw error
+                case .sameNode(let reason): metrics.retried(reason)
+                case .nextNode(let reason, let pause):
+                    place += 1
+                    guard Clock.now() + pause < end else {
+                        metrics.failures.add()
+                        throw error
+                    }
+                    metrics.retried(reason)
+                    if pause > 0, (try? await Task.sleep(for: .milliseconds(pause))) == nil { throw error }
+                }
+            }
+        }
+    }
+
+    /// The node to ask: the first connected one of the plan from `place` on.
+    private func node(_ place: inout Int, _ turn: Int, _ options: RequestOptions) throws(CassandraError) -> (NodePool, Connection) {
+        let (map, pools, isClosed) = state.withLock { ($0.map, $0.pools, $0.isClosed) }
+        if isClosed { throw CassandraError(.closed, "the session was closed") }
+        let plan =
+            map?.plan(
+                keyspace: options.keyspace, token: options.token, rotation: turn, usesRemote: self.options.usesRemoteDatacenters) ?? []
+        for step in plan.indices {
+            guard let pool = pools[plan[(place + step) % plan.count]], let connection = pool.connection() else { continue }
+            place += step
+            return (pool, connection)
+        }
+        metrics.failures.add()
+        let reason = pools.values.compactMap(\.lastError).first.map { ": \($0.message)" } ?? ""
+        throw CassandraError(.noNodeAvailable, "no node of Cassandra answers\(reason)")
+    }
+
+    private func attempt(
+        _ work: Work, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection, _ end: Int64
+    ) async throws(CassandraError) -> Outcome {
+        let deadline = min(end, Clock.now() + self.options.attemptTimeout)
+        var unprepared = 0
+        while true {
+            metrics.requests.add()
+            do throws(CassandraError) {
+                switch work {
+                case .prepare(let text):
+                    return .prepared(try await pool.prepare(text, on: connection, deadline: deadline), pool)
+                case .query(let text, let values):
+                    let response = try await connection.send(.query(text, parameters(options, values)), deadline: deadline)
+                    return try await finish(response, connection)
+                case .execute(let statement, let values):
+                    return try await execute(statement, values, options, pool, connection, deadline)
+                case .batch(let batch):
+                    let request = try await request(batch, options, pool, connection, deadline)
+                    return try await finish(try await connection.send(request, deadline: deadline), connection)
+                }
+            } catch {
+                // The node has forgotten the statement, as after a start: it was not carried out.
+                guard case .unprepared(let id)? = error.serverError?.detail, unprepared < 3 else { throw error }
+                unprepared += 1
+                pool.forget(id: id)
+                metrics.retried("unprepared")
+            }
+        }
+    }
+
+    private func execute(
+        _ statement: PreparedStatement, _ values: BoundValues, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection,
+        _ deadline: Int64
+    ) async throws(CassandraError) -> Outcome {
+        var known = try await pool.statement(statement.number, statement.text, on: connection, deadline: deadline)
+        var parameters = parameters(options, values)
+        // Only where the node tells when the columns have changed.
+        parameters.skipsMetadata = known.metadataID != nil && !known.columns.isEmpty
+        let request = Request.execute(id: known.id, metadataID: known.metadataID, parameters)
+        let response = try await connection.send(request, deadline: deadline)
+        note(response)
+        let result = try ResultMessage.checked(response, columns: known.columns.isEmpty ? nil : known.columns)
+        guard case .rows(let rows, let newID) = result else { return .done }
+        if let newID {
+            known.metadataID = newID
+            known.columns = rows.columns
+            pool.remember(statement.number, known)
+        }
+        return .rows(rows)
+    }
+
+    private func request(
+        _ batch: Batch, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection, _ deadline: Int64
+    ) async throws(CassandraError) -> Request {
+        var items: [BatchItem] = []
+        items.reserveCapacity(batch.count)
+        for item in batch.items {
+            let known = try await pool.statement(item.statement.number, item.statement.text, on: connection, deadline: deadline)
+            items.append(BatchItem(statement: .prepared(known.id), values: item.values))
+        }
+        let parameters = BatchParameters(
+            consistency: options.consistency ?? self.options.consistency, serialConsistency: options.serialConsistency,
+            timestamp: options.timestamp, nowInSeconds: options.nowInSeconds)
+        return .batch(batch.kind, items, parameters)
+    }
+
+    private func parameters(_ options: RequestOptions, _ values: BoundValues) -> QueryParameters {
+        var parameters = QueryParameters()
+        parameters.consistency = options.consistency ?? self.options.consistency
+        parameters.serialConsistency = options.serialConsistency ?? self.options.serialConsistency
+        parameters.values = values
+        parameters.pageSize = options.pageSize ?? self.options.pageSize
+        parameters.pagingState = options.pagingState
+        parameters.timestamp = options.timestamp
+        parameters.nowInSeconds = options.nowInSeconds
+        return parameters
+    }
+
+    private func note(_ response: Response) {
+        if response.warnings.isEmpty { return }
+        metrics.warnings.add(response.warnings.count)
+        for warning in response.warnings { logger.debug("Cassandra warns: \(warning)") }
+    }
+
+    private func finish(_ response: Response, _ connection: Connection) async throws(CassandraError) -> Outcome {
+        note(response)
+        switch try ResultMessage.checked(response) {
+        case .rows(let rows, _): return .rows(rows)
+        case .schemaChange:
+            if try await !agree(on: connection) { logger.warning("the nodes of Cassandra do not agree on the schema yet") }
+            return .done
+        default: return .done
+        }
+    }
+}
+
+/// The session, for what is made before it.
+private final class Forward: Sendable {
+    private struct Reference: Sendable { weak var session: CassandraSession? }
+    private let reference = Mutex(Reference())
+
+    var session: CassandraSession? { reference.withLock { $0.session } }
+    func set(_ session: CassandraSession) { reference.withLock { $0.session = session } }
+}
+
+/// The pages of a result.
+package struct CassandraPages: AsyncSequence, Sendable {
+    package typealias Element = Rows
+    package typealias Failure = CassandraError
+
+    let session: CassandraSession
+    let statement: PreparedStatement
+    let values: BoundValues
+    let options: RequestOptions
+
+    package func makeAsyncIterator() -> Iterator { Iterator(pages: self, options: options) }
+
+    package struct Iterator: AsyncIteratorProtocol {
+        fileprivate let pages: CassandraPages
+        fileprivate var options: RequestOptions
+        private var isDone = false
+
+        fileprivate init(pages: CassandraPages, options: RequestOptions) {
+            self.pages = pages
+            self.options = options
+        }
+
+        package mutating func next() async throws -> Rows? {
+            try await next(isolation: nil)
+        }
+
+        package mutating func next(isolation actor: isolated (any Actor)?) async throws(CassandraError) -> Rows? {
+            if isDone { return nil }
+            let rows = try await pages.session.execute(pages.statement, pages.values, options)
+            options.pagingState = rows.pagingState
+            isDone = rows.pagingState == nil
+            return rows
+        }
+    }
+}

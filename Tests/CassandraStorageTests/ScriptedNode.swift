@@ -1,0 +1,1 @@
+../CassandraClientTests/ScriptedNode.swift
