@@ -7,11 +7,21 @@ enum TopicStart {
             let tail = try await log.tail(topics: [topic], from: .earliest)
             let deadline = ContinuousClock.now + .seconds(3)
             var first: Offset?
-            while first == nil, ContinuousClock.now < deadline {
-                first = try await tail.poll(maxBytes: 1 << 20, timeout: 250).records.first { $0.partition == partition }?.offset
+            var isBusy = false
+            do {
+                while first == nil, ContinuousClock.now < deadline {
+                    let records = try await tail.poll(maxBytes: 1 << 20, timeout: 250).records
+                    first = records.first { $0.partition == partition }?.offset
+                    isBusy = isBusy || !records.isEmpty
+                }
+            } catch {
+                await tail.close()
+                throw error
             }
             await tail.close()
             if let first { return first >= end }
+            // Others' records took the time: that says nothing.
+            if isBusy { return false }
             // Empty, or not heard: a log that answers would have sent something.
             _ = try await log.endOffsets(topic: topic)
             return true

@@ -55,7 +55,8 @@ package struct Fetcher: Sendable {
     private let maxBodyBytes: Int
 
     /// Throws if the CA file cannot be read.
-    package init(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) throws {
+    /// - Parameter followsRedirects: a POST that is redirected would go on as a GET without its body.
+    package init(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int, followsRedirects: Bool = true) throws {
         var configuration = HTTPClient.Configuration()
         if tls != TLSOptions() {
             var trust = TLSConfiguration.makeClientConfiguration()
@@ -70,15 +71,19 @@ package struct Fetcher: Sendable {
         // A refused connection is an answer; the caller decides when to try again.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
+        if !followsRedirects { configuration.redirectConfiguration = .disallow }
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.credentials = credentials
         self.maxBodyBytes = maxBodyBytes
     }
 
     /// The same with the reason in words.
-    package static func make(tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int) -> Result<Fetcher, FetchFailure> {
+    package static func make(
+        tls: TLSOptions, credentials: HTTPCredentials?, maxBodyBytes: Int, followsRedirects: Bool = true
+    ) -> Result<Fetcher, FetchFailure> {
         do {
-            return .success(try Fetcher(tls: tls, credentials: credentials, maxBodyBytes: maxBodyBytes))
+            return .success(
+                try Fetcher(tls: tls, credentials: credentials, maxBodyBytes: maxBodyBytes, followsRedirects: followsRedirects))
         } catch {
             return .failure(FetchFailure(kind: .connection, message: "cannot read the CA file \(tls.caFile ?? ""): \(error)"))
         }

@@ -42,11 +42,7 @@ package final class NotifyRole: Sendable {
     }
 
     private func serve(_ webhook: NotifyOptions.Webhook) async {
-        let fetcher: Fetcher
-        switch Fetcher.make(tls: webhook.tls, credentials: webhook.credentials, maxBodyBytes: 1 << 20) {
-        case .success(let made): fetcher = made
-        case .failure(let failure): return logger.error("a webhook cannot be used: \(failure)")
-        }
+        guard let fetcher = await fetcher(of: webhook) else { return }
         var told = DeliveredAlerts()
         while !Task.isCancelled {
             do {
@@ -68,6 +64,18 @@ package final class NotifyRole: Sendable {
             }
         }
         await fetcher.close()
+    }
+
+    /// Tries until it can be made: a file of authorities may come later. nil when cancelled.
+    private func fetcher(of webhook: NotifyOptions.Webhook) async -> Fetcher? {
+        while !Task.isCancelled {
+            switch Fetcher.make(tls: webhook.tls, credentials: webhook.credentials, maxBodyBytes: 1 << 20, followsRedirects: false) {
+            case .success(let made): return made
+            case .failure(let failure): logger.error("a webhook cannot be used now: \(failure)")
+            }
+            try? await Task.sleep(for: .milliseconds(options.backoff.longest))
+        }
+        return nil
     }
 
     private func consume(

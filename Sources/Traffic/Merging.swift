@@ -150,7 +150,8 @@ extension TrafficMerge {
             let cells = panes.values.reduce(0) { $0 + $1.count }
             if cells > TrafficMerge.maximumCells { cutoff = newest - options.allowedLateness - TrafficMerge.margin }
         }
-        guard cutoff >= lastTrim &+ options.smallestSlide || lastTrim == .min else { return }
+        // While a source may still begin anywhere there is nothing to forget.
+        guard cutoff > -(1 << 53), cutoff >= lastTrim &+ options.smallestSlide || lastTrim == .min else { return }
         lastTrim = cutoff
         for k in kinds.indices {
             let slide = kinds[k].window.slide

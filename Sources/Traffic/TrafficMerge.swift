@@ -82,6 +82,12 @@ package struct TrafficMerge: Sendable {
 
     var revision: Revision { Revision(epoch: epoch, offset: max(0, consumed)) }
 
+    /// The topic is another one, whose offsets begin anew.
+    package mutating func forgetOffsets() { consumed = -1 }
+
+    /// Beyond every time that can be: such a number times a step does not fit 64 bits.
+    private static let indexBound: UInt64 = 1 << 36
+
     /// Goes on with other options; windows that are new begin with what comes.
     package mutating func apply(_ options: TrafficOptions) {
         if options.pane != self.options.pane { panes = [:] }
@@ -131,6 +137,7 @@ package struct TrafficMerge: Sendable {
             if let day, Int64(day) < oldestDay { return }
             if totals[key, default: BySource()].set(partial.source, counts) { dirtyTotals.insert(key) }
         case .pane(let type, let index, let cell):
+            guard index.magnitude < TrafficMerge.indexBound else { return }
             guard partial.pane == options.pane, index * options.pane >= oldestPane else { return }
             let key = MergeKey(route: partial.route, type: partial.types[type])
             var cell = cell
@@ -147,6 +154,7 @@ package struct TrafficMerge: Sendable {
                 }
             }
         case .end(let type, let window, let index, let vehicles):
+            guard index.magnitude < TrafficMerge.indexBound else { return }
             // What was forgotten must not come back with the counts of one source only.
             guard let k = kinds.firstIndex(where: { $0.window == window }), index * window.slide >= oldestEnd else { return }
             let key = MergeKey(route: partial.route, type: partial.types[type])

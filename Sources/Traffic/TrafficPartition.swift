@@ -77,6 +77,12 @@ package struct TrafficPartition: Sendable {
     /// Of the visits and alerts that are given next; `advanceRevision` comes before.
     var revision: Revision { Revision(epoch: epoch, offset: max(0, emission)) }
 
+    /// Of one vehicle within the allowed lateness, some two a second: more would make each late one dear.
+    private var maximumEvents: Int { 10_000 + Int(options.allowedLateness / 500) }
+
+    /// The topic is another one, whose offsets begin anew.
+    package mutating func forgetOffsets() { consumed = -1 }
+
     mutating func advanceRevision() { emission = max(emission + 1, consumed) }
 
     /// Events before this are refused; what is older can change no more.
@@ -84,15 +90,16 @@ package struct TrafficPartition: Sendable {
 
     // MARK: Input
 
-    /// Takes one event. `now` is wall time; with the time of the record instead a replay decides as the first reading did.
+    /// Takes one event. `now` is wall time.
+    /// - Parameter arrived: when the log took it, so that one that was refused as of the future is refused by a replay too.
     package mutating func ingest(
-        _ bytes: UnsafeRawBufferPointer, offset: Int64, now: Milliseconds, joined: JoinLookup? = nil
+        _ bytes: UnsafeRawBufferPointer, offset: Int64, now: Milliseconds, arrived: Milliseconds? = nil, joined: JoinLookup? = nil
     ) -> EventOutcome {
         consumed = max(consumed, offset)
         var reader = EventReader(bytes)
         let event: RawEvent
         do { event = try reader.event(&zones, zone: zone) } catch { return .malformed(error.fault, error.detail) }
-        if event.time > now + options.futureBound { return .future }
+        if event.time > min(now, arrived ?? now) + options.futureBound { return .future }
         if newest != .min && event.time < newest - options.allowedLateness { return .tooLate }
         guard let key = reader.key(event, &keys, limit: options.maxKeys) else { return .overLimit }
         if Int(key) == states.count { addState(key) }
@@ -111,6 +118,7 @@ package struct TrafficPartition: Sendable {
             let at = vehicles.position(v, event.time)
             if vehicles.range(v).contains(at), vehicles.events[at].time == event.time { return .duplicate }
         }
+        guard vehicles.range(v).count < maximumEvents else { return .overLimit }
         heard = now
         if event.time > newest { reach(event.time) }
         record(v, key, event, isNewest: isNewest)

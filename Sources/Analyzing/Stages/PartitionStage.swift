@@ -12,6 +12,9 @@ protocol PartitionStage: Sendable {
 
     /// The state after all records taken so far.
     func checkpoint() -> [UInt8]
+
+    /// The topic is another one than that of the checkpoint: its offsets begin anew.
+    mutating func forgetOffsets()
 }
 
 /// A part of a record that cannot be used, and why.

@@ -15,8 +15,9 @@ struct StagePartition<Stage: PartitionStage>: Sendable {
     var epoch: Int64 = 0
     /// The offset of the next record.
     var position: Offset = 0
-    /// What the last checkpoint that was sent covers, and when the next is due.
-    var checkpointed: Offset?
+    /// What the last checkpoint covers that was sent, what of it is committed, and when the next is due.
+    var written: Offset?
+    var committed: Offset?
     var nextCheckpoint: Milliseconds = .min
     /// Which taking over this is: what an earlier one still brings is not its.
     var generation = 0
@@ -24,10 +25,14 @@ struct StagePartition<Stage: PartitionStage>: Sendable {
     var silentSince = ContinuousClock.now
     /// Retention has removed what the replay was to bring.
     var isEmptied = false
+    var replayedBytes = 0
+
+    /// A backlog of more than this is worked off as what is new: what it gives would have to be held till its end.
+    private static var maximumReplay: Int { 128 << 20 }
 
     var isReplayed: Bool {
         guard case .replaying(let end) = phase else { return false }
-        return position >= end || isEmptied
+        return position >= end || isEmptied || replayedBytes > Self.maximumReplay
     }
 
     func silentReplay(longerThan patience: Duration) -> Offset? {

@@ -23,6 +23,9 @@ final class StageRole<Stage: PartitionStage>: Sendable {
 
     private typealias Partition = StagePartition<Stage>
 
+    /// Bytes of records taken in one poll.
+    private static var pollBytes: Int { 8 << 20 }
+
     /// - Parameters:
     ///   - make: a stage anew, or from a checkpoint.
     ///   - configure: called before a stage works, so that a reload reaches it.
@@ -73,7 +76,7 @@ final class StageRole<Stage: PartitionStage>: Sendable {
         while !Task.isCancelled {
             let timeout: Milliseconds = isMore ? 0 : loading.isEmpty ? 250 : 20
             let batch = try await waiting.retrying("the topic \(options.topic)") {
-                try await consumer.poll(maxBytes: 8 << 20, timeout: timeout)
+                try await consumer.poll(maxBytes: StageRole.pollBytes, timeout: timeout)
             }
             waiting.say(nil, part: "start")
             for place in batch.revoked { drop(place.partition, &owned, &loading) }
@@ -101,6 +104,7 @@ final class StageRole<Stage: PartitionStage>: Sendable {
             logger.info("\(options.name(of: partition)) has gone to another analyzer, or is taken over anew")
         }
         waiting.say(nil, part: "partition \(partition)")
+        waiting.say(nil, part: "checkpoints of \(options.name(of: partition))")
         arrivals.withLock { $0.removeAll { (try? $0.get())?.partition == partition } }
     }
 
@@ -110,6 +114,7 @@ final class StageRole<Stage: PartitionStage>: Sendable {
             await earlier?.value
             let result: Result<LoadedStage<Stage>, any Error>
             do { result = .success(try await takeover.load(partition, generation: generation)) } catch { result = .failure(error) }
+            self.waiting.say(nil, part: "checkpoints of \(self.options.name(of: partition))")
             self.arrivals.withLock { arrivals in
                 if !Task.isCancelled { arrivals.append(result) }
             }
@@ -162,13 +167,16 @@ final class StageRole<Stage: PartitionStage>: Sendable {
     private func ingest(_ batch: ConsumedBatch, into owned: inout [Int32: Partition]) async throws {
         let now = clock.now()
         var letters: [ProducerRecord] = []
+        var bytes = 0
         for record in batch.records {
+            bytes += record.value.count
             // Of a partition that is still loading the record comes again after the seek; of one that has gone it is another's.
             guard owned[record.partition]?.stage != nil else { continue }
             // In place: a state of megabytes must not be copied for a record.
             let refused = owned[record.partition]?.stage?.ingest(record, now: now) ?? []
             owned[record.partition]?.position = record.offset + 1
             owned[record.partition]?.silentSince = .now
+            owned[record.partition]?.replayedBytes += record.value.count
             metrics.records.add()
             for letter in refused {
                 letters.append(
@@ -177,6 +185,8 @@ final class StageRole<Stage: PartitionStage>: Sendable {
                         headers: [RecordHeader("reason", Array(letter.reason.utf8))]))
             }
         }
+        // A full batch leaves no room for the others: their silence says nothing.
+        if bytes >= StageRole.pollBytes / 2 { for partition in Array(owned.keys) { owned[partition]?.silentSince = .now } }
         metrics.deadLetters.add(letters.count)
         try await produce(letters)
     }
@@ -209,22 +219,25 @@ final class StageRole<Stage: PartitionStage>: Sendable {
     private func writeDown(_ partition: Int32, _ owned: inout [Int32: Partition], _ consumer: any MessageConsumer, _ now: Milliseconds)
         async throws
     {
-        guard let state = owned[partition], state.checkpointed != state.position else { return }
+        guard let state = owned[partition], state.committed != state.position else { return }
         // A clock that was set back must not put it off for ever.
-        guard now >= state.nextCheckpoint || state.nextCheckpoint > now + 86_400_000, let data = state.stage?.checkpoint() else { return }
-        let cost = Milliseconds(data.count) * 1000 / Milliseconds(max(1, options.checkpointRate))
-        owned[partition]?.nextCheckpoint = now + max(options.checkpointInterval, cost)
-        let revision = Revision(epoch: state.epoch, offset: state.position)
-        let parts = CheckpointPart.cut(data, name: options.name(of: partition), time: now, revision: revision)
-        try await produce(
-            parts.map {
-                ProducerRecord(topic: options.checkpointTopic, key: .text($0.name), value: CheckpointRecord.encode($0))
-            })
-        metrics.checkpoints.add()
-        metrics.checkpointBytes.add(data.count)
+        guard now >= state.nextCheckpoint || state.nextCheckpoint > now + 86_400_000 else { return }
+        owned[partition]?.nextCheckpoint = now + options.checkpointInterval
+        // One state for each revision: silence may have changed it since, and parts of two must not mix.
+        if state.written != state.position, let data = state.stage?.checkpoint() {
+            let cost = Milliseconds(data.count) * 1000 / Milliseconds(max(1, options.checkpointRate))
+            owned[partition]?.nextCheckpoint = now + max(options.checkpointInterval, cost)
+            let revision = Revision(epoch: state.epoch, offset: state.position)
+            let parts = CheckpointPart.cut(data, name: options.name(of: partition), time: now, revision: revision)
+            try await produce(
+                parts.map { ProducerRecord(topic: options.checkpointTopic, key: .text($0.name), value: CheckpointRecord.encode($0)) })
+            owned[partition]?.written = state.position
+            metrics.checkpoints.add()
+            metrics.checkpointBytes.add(data.count)
+        }
         do {
             try await consumer.commit([TopicPartition(options.topic, partition): state.position])
-            owned[partition]?.checkpointed = state.position
+            owned[partition]?.committed = state.position
         } catch let error as MessagingError where error.code != .closed {
             // An older commit only keeps the log longer; the next one comes soon.
             metrics.retries.add()

@@ -26,18 +26,20 @@ struct StageTakeover<Stage: PartitionStage>: Sendable {
         let end = ends[TopicPartition(options.topic, partition)] ?? 0
         let checkpoint = try await waiting.retrying("the store") { try await self.store.checkpoint(named: name) }
         guard let checkpoint else {
+            // Nothing was known of it before: there is nobody to catch up with.
             return LoadedStage(
-                partition: partition, generation: generation, epoch: epoch, stage: try make(partition, epoch, nil), from: 0, until: end)
+                partition: partition, generation: generation, epoch: epoch, stage: try make(partition, epoch, nil), from: 0, until: 0)
         }
         // An offset beyond the end is of a log that is no more: what is there now is all new.
         let from = checkpoint.revision.offset > end ? 0 : checkpoint.revision.offset
         do {
-            let stage = try make(partition, epoch, checkpoint.data)
+            var stage = try make(partition, epoch, checkpoint.data)
+            if from != checkpoint.revision.offset { stage.forgetOffsets() }
             return LoadedStage(partition: partition, generation: generation, epoch: epoch, stage: stage, from: from, until: end)
         } catch {
             logger.error("the checkpoint \(name) cannot be read and is left out: \(error); the topic is read from its beginning")
             return LoadedStage(
-                partition: partition, generation: generation, epoch: epoch, stage: try make(partition, epoch, nil), from: 0, until: end)
+                partition: partition, generation: generation, epoch: epoch, stage: try make(partition, epoch, nil), from: 0, until: 0)
         }
     }
 

@@ -36,6 +36,8 @@ struct MergeStage: PartitionStage {
     }
 
     func checkpoint() -> [UInt8] { state.checkpoint() }
+
+    mutating func forgetOffsets() { state.forgetOffsets() }
 }
 
 /// Series of the traffic as records of samples, by shard.

@@ -23,7 +23,10 @@ struct TrafficStage: PartitionStage {
 
     mutating func ingest(_ record: ConsumerRecord, now: Milliseconds) -> [DeadLetter] {
         let joined = joined
-        let outcome = record.value.withUnsafeBytes { state.ingest($0, offset: record.offset, now: now, joined: joined) }
+        let arrived = record.appendTime > 0 ? record.appendTime : now
+        let outcome = record.value.withUnsafeBytes {
+            state.ingest($0, offset: record.offset, now: now, arrived: arrived, joined: joined)
+        }
         metrics.count(outcome)
         guard case .malformed(let fault, let detail) = outcome else { return [] }
         return [DeadLetter(value: record.value, reason: "\(fault.rawValue): \(detail)")]
@@ -49,6 +52,8 @@ struct TrafficStage: PartitionStage {
     }
 
     func checkpoint() -> [UInt8] { state.checkpoint() }
+
+    mutating func forgetOffsets() { state.forgetOffsets() }
 }
 
 extension StageOutput {

@@ -6,6 +6,7 @@ import Hummingbird
 import Messaging
 import Records
 import Settings
+import Synchronization
 import TimeSeries
 import Traffic
 
@@ -90,9 +91,21 @@ enum TrafficJoins {
 
 /// `POST /api/v1/flows/{flow}`: records of a flow over HTTP; 2xx once all their samples are durable.
 enum FlowRoute {
+    /// Requests under way; while the log is away they would pile up.
+    private static let maximumRequests = 32
+
+    private final class Door: Sendable {
+        let underWay = Atomic<Int>(0)
+    }
+
     static func route(_ intake: FlowIntake) -> HTTPRoute {
-        HTTPRoute(.post, "/api/v1/flows/{flow}") { request in
+        let door = Door()
+        return HTTPRoute(.post, "/api/v1/flows/{flow}") { request in
             try request.query.refuseUnknown([])
+            defer { door.underWay.subtract(1, ordering: .relaxed) }
+            guard door.underWay.add(1, ordering: .relaxed).newValue <= FlowRoute.maximumRequests else {
+                throw Problem.unavailable("too many records are under way already", retryAfterSeconds: 1)
+            }
             let body = try await request.body()
             do {
                 return answer(try await intake.accept(flow: request.parameter("flow"), body: body))
