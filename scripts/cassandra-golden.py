@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes Tests/CassandraClientTests/Golden: bytes of CQL's native protocol as another implementation makes or reads them.
 
-    python3 -m venv /tmp/golden && /tmp/golden/bin/pip install cassandra-driver==3.30.1
-    /tmp/golden/bin/python scripts/cassandra-golden.py
+    python3 -m venv golden-venv && golden-venv/bin/pip install cassandra-driver==3.30.1
+    golden-venv/bin/python scripts/cassandra-golden.py
 
 Requests, values, segments and tokens are encoded by the driver. Responses are put together here and *decoded by the driver*: what it
 read stands beside them. Lines are `name | bytes in hexadecimal | what they mean`; `#` begins a comment.

@@ -12,28 +12,15 @@ struct CalendarTime: Equatable {
     init?(_ text: String) {
         var reader = DigitReader(Array(text.utf8))
         guard let year = reader.digits(4), reader.take("-"), let month = reader.digits(2), reader.take("-"), let day = reader.digits(2),
-            (1...12).contains(month), day >= 1, day <= CalendarTime.daysInMonth(year, month)
+            (1...12).contains(month), day >= 1, day <= CivilTime.length(ofMonth: month, year: year)
         else { return nil }
-        clock = CalendarTime.days(year, month, day) * 86_400_000
+        clock = CivilTime.days(year: year, month: month, day: day) * CivilTime.day
         if reader.isAtEnd { return }
         guard reader.take("T") || reader.take("t") || reader.take(" "), let time = reader.timeOfDay() else { return nil }
         clock += time
         if reader.isAtEnd { return }
         guard let offset = reader.offset(), reader.isAtEnd else { return nil }
         self.offset = offset
-    }
-
-    private static func daysInMonth(_ year: Int64, _ month: Int64) -> Int64 {
-        month == 12 ? 31 : days(year, month + 1, 1) - days(year, month, 1)
-    }
-
-    /// Days since 1970-01-01 of a Gregorian date; Howard Hinnant's "chrono-compatible low-level date algorithms". Years from 0.
-    private static func days(_ y: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let year = month <= 2 ? y - 1 : y
-        let era = (year >= 0 ? year : year - 399) / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 }
 

@@ -3,13 +3,7 @@ import TimeSeries
 /// Times as people and clients write them.
 enum Timestamps {
     /// `2026-03-01T12:00:00.250Z`: UTC, always with milliseconds. O(1).
-    static func format(_ time: Milliseconds) -> String {
-        let (days, inDay) = floorDivide(time, 86_400_000)
-        let (year, month, day) = civil(fromDays: days)
-        let (seconds, millis) = (inDay / 1000, inDay % 1000)
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
-            + "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2)).\(padded(millis, 3))Z"
-    }
+    static func format(_ time: Milliseconds) -> String { CivilTime.text(time) }
 
     /// Reads epoch milliseconds (whole numbers from 1e11 up), epoch seconds with or without a fraction, or RFC 3339; nil for anything else.
     static func parse(_ text: String) -> Milliseconds? {
@@ -32,7 +26,7 @@ enum Timestamps {
         guard bytes.count >= 20, bytes[10] | 0x20 == UInt8(ascii: "t"), bytes[13] == UInt8(ascii: ":"), bytes[16] == UInt8(ascii: ":"),
             let year = number(bytes, 0, 4), let month = number(bytes, 5, 2), let day = number(bytes, 8, 2),
             let hour = number(bytes, 11, 2), let minute = number(bytes, 14, 2), let second = number(bytes, 17, 2),
-            (1...12).contains(month), day >= 1, day <= daysInMonth(year, month), hour < 24, minute < 60, second <= 60
+            (1...12).contains(month), day >= 1, day <= CivilTime.length(ofMonth: month, year: year), hour < 24, minute < 60, second <= 60
         else { return nil }
         var at = 19
         var millis: Int64 = 0
@@ -48,7 +42,7 @@ enum Timestamps {
             if at == start { return nil }
         }
         guard let offset = zone(bytes, at) else { return nil }
-        let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset
+        let seconds = CivilTime.days(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second - offset
         return seconds * 1000 + millis
     }
 
@@ -70,37 +64,6 @@ enum Timestamps {
             value = value * 10 + Int64(byte - 0x30)
         }
         return value
-    }
-
-    private static func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = "\(value)"
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
-
-    private static func floorDivide(_ a: Int64, _ b: Int64) -> (Int64, Int64) {
-        let quotient = a >= 0 ? a / b : -((-a + b - 1) / b)
-        return (quotient, a - quotient * b)
-    }
-
-    private static func daysInMonth(_ year: Int64, _ month: Int64) -> Int64 {
-        month == 12 ? 31 : days(year, month + 1, 1) - days(year, month, 1)
-    }
-
-    /// Days since 1970-01-01 of a proleptic Gregorian date; Howard Hinnant's "chrono-compatible low-level date algorithms".
-    private static func days(_ y: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let year = month <= 2 ? y - 1 : y
-        let (era, yearOfEra) = floorDivide(year, 400)
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    private static func civil(fromDays days: Int64) -> (Int64, Int64, Int64) {
-        let (era, dayOfEra) = floorDivide(days + 719_468, 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
     }
 }
 

@@ -72,29 +72,6 @@ extension StoreRetention {
         let length: Milliseconds = 86_400_000
         let day = overflow ? .min / length : ended / length - (ended % length < 0 ? 1 : 0)
         // Days of other years are no days of four digits.
-        return day < -719_528 ? TrafficTotal.sinceStart : CalendarDay.text(min(day, 2_932_896))
-    }
-}
-
-/// Days of the Gregorian calendar as `yyyy-MM-dd`.
-enum CalendarDay {
-    /// - Parameter days: since 1970-01-01.
-    static func text(_ days: Int64) -> String {
-        // Years that begin in March, in eras of 400 of them: leap days come last.
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2)
-    }
-
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = "\(number)"
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        return day < -719_528 ? TrafficTotal.sinceStart : CivilTime.text(days: min(day, 2_932_896))
     }
 }

@@ -150,13 +150,4 @@ import TimeSeries
         #expect(NotifyRole.grouped(alerts, most: 3).map(\.count) == [3, 2, 1, 1])
         #expect(NotifyRole.grouped([], most: 3).isEmpty)
     }
-
-    @Test(
-        arguments: [
-            (0, "1970-01-01T00:00:00.000Z"), (951_782_400_001, "2000-02-29T00:00:00.001Z"), (-1, "1969-12-31T23:59:59.999Z"),
-            (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
-        ] as [(Milliseconds, String)]) func times(_ time: Milliseconds, _ text: String)
-    {
-        #expect(InternetTime.text(time) == text)
-    }
 }

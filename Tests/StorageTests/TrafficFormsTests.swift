@@ -12,14 +12,14 @@ import TimeSeries
             (0, "1970-01-01"), (-1, "1969-12-31"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_375, "2025-10-14"),
             (47_540, "2100-02-28"),
             (47_541, "2100-03-01"), (-719_528, "0000-01-01"), (2_932_896, "9999-12-31"),
-        ] as [(Int64, String)] { #expect(CalendarDay.text(days) == text, "\(days)") }
+        ] as [(Int64, String)] { #expect(CivilTime.text(days: days) == text, "\(days)") }
         let formatter = DateFormatter()
         formatter.calendar = Calendar(identifier: .gregorian)
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.timeZone = TimeZone(secondsFromGMT: 0)
         formatter.dateFormat = "yyyy-MM-dd"
         for days in stride(from: 0 as Int64, to: 60_000, by: 17) {
-            #expect(CalendarDay.text(days) == formatter.string(from: Date(timeIntervalSince1970: Double(days) * 86_400)))
+            #expect(CivilTime.text(days: days) == formatter.string(from: Date(timeIntervalSince1970: Double(days) * 86_400)))
         }
     }
 

@@ -27,7 +27,7 @@ enum TimeText {
         var scanner = DigitScanner(Array(text.utf8))
         guard let year = scanner.number(4), scanner.take("-"), let month = scanner.number(2), scanner.take("-"),
             let day = scanner.number(2),
-            (1...12).contains(month), day >= 1, day <= daysIn(month, year)
+            (1...12).contains(month), day >= 1, day <= CivilTime.length(ofMonth: Int64(month), year: Int64(year))
         else { return nil }
         var time: Milliseconds = 0
         if scanner.take("T") || scanner.take("t") || scanner.take(" ") {
@@ -35,7 +35,7 @@ enum TimeText {
             time = clock - offset
         }
         guard scanner.isAtEnd else { return nil }
-        return daysSinceEpoch(year, month, day) * 86_400_000 + time
+        return CivilTime.days(year: Int64(year), month: Int64(month), day: Int64(day)) * CivilTime.day + time
     }
 
     private static func timeOfDay(_ scanner: inout DigitScanner) -> Milliseconds? {
@@ -68,47 +68,17 @@ enum TimeText {
         return sign * Milliseconds(hours * 60 + minutes) * 60_000
     }
 
-    private static func daysIn(_ month: Int, _ year: Int) -> Int {
-        switch month {
-        case 2: return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: return 30
-        default: return 31
-        }
-    }
-
-    /// Days of the proleptic Gregorian calendar since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
-    static func daysSinceEpoch(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-        let y = Int64(month <= 2 ? year - 1 : year)
-        let era = (y >= 0 ? y : y - 399) / 400
-        let yearOfEra = y - era * 400
-        let shifted = Int64(month > 2 ? month - 3 : month + 9)
-        let dayOfYear = (153 * shifted + 2) / 5 + Int64(day) - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
     /// `2026-01-31 12:34:56`, UTC, with milliseconds only where there are some.
     static func format(_ time: Milliseconds) -> String {
-        let days = (time >= 0 ? time : time - 86_399_999) / 86_400_000
-        let clock = time - days * 86_400_000
-        let z = days + 719_468
-        let era = (z >= 0 ? z : z - 146_096) / 146_097
-        let dayOfEra = z - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shifted + 2) / 5 + 1
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        var text = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2)) "
+        let days = floorDivided(time, CivilTime.day)
+        let clock = time - days * CivilTime.day
+        var text = "\(CivilTime.text(days: days)) "
         text += "\(padded(clock / 3_600_000, 2)):\(padded(clock / 60_000 % 60, 2)):\(padded(clock / 1000 % 60, 2))"
         if clock % 1000 != 0 { text += ".\(padded(clock % 1000, 3))" }
         return text
     }
 
-    static func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = "\(value)"
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
+    static func padded(_ value: Int64, _ width: Int) -> String { CivilTime.padded(value, width) }
 }
 
 private struct DigitScanner {
