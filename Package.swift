@@ -74,6 +74,7 @@ let package = Package(
         .target(name: "Traffic", dependencies: ["TimeSeries", "Records"]),
         .target(name: "TrafficSimulation", dependencies: ["TimeSeries", "Traffic"]),
         .target(name: "Flows", dependencies: ["TimeSeries", "Records"]),
+        .target(name: "History", dependencies: ["TimeSeries", "Analytics", "Records"]),
         // Floor 6
         .target(name: "HostMetrics", dependencies: []),
         .target(
@@ -88,6 +89,7 @@ let package = Package(
                 "TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", "Traffic", logging,
             ]),
         .target(name: "Notifying", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Fetching", nioHTTP, logging]),
+        .target(name: "Backfilling", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "History", logging]),
         .target(name: "Storing", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", logging]),
         .target(
             name: "Serving",
@@ -176,6 +178,10 @@ let package = Package(
         .testTarget(name: "TrafficTests", dependencies: ["Traffic", "Records", "TimeSeries"]),
         .testTarget(name: "TrafficSimulationTests", dependencies: ["TrafficSimulation", "Traffic", "TimeSeries"]),
         .testTarget(name: "FlowsTests", dependencies: ["Flows", "Records", "TimeSeries"]),
+        .testTarget(name: "HistoryTests", dependencies: ["History", "Analytics", "Records", "TestSupport", "TimeSeries"]),
+        .testTarget(
+            name: "BackfillingTests",
+            dependencies: ["Backfilling", "History", "Messaging", "Storage", "Records", "TestSupport", "TimeSeries", "Telemetry", logging]),
         .testTarget(
             name: "AnalyzingTests",
             dependencies: [
@@ -193,7 +199,7 @@ let package = Package(
             name: "TopologyTests",
             dependencies: [
                 "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry",
-                "Analyzing", "CRdKafka", logging,
+                "Analyzing", "Traffic", "TrafficSimulation", "TrafficTruth", "CRdKafka", logging,
             ]),
         .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(

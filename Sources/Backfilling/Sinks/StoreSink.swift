@@ -1,0 +1,50 @@
+import History
+import Logging
+import Records
+import Storage
+import TimeSeries
+
+/// Results into a store, in batches of bounded size, each one transaction. The store's own policy says which rows its history keeps.
+package struct StoreSink: HistorySink {
+    private let store: any ResultStore
+    private let patience: Patience
+
+    /// The store is the caller's to close.
+    package init(store: any ResultStore, logger: Logger) {
+        self.store = store
+        patience = Patience(logger: logger)
+    }
+
+    package func open(part: Int) async throws -> any HistoryPartSink { StorePartSink(store: store, patience: patience, part: part) }
+    package func finish() async throws {}
+    package func close() async {}
+}
+
+private final class StorePartSink: HistoryPartSink {
+    private let store: any ResultStore
+    private let patience: Patience
+    private var part: DecodedPart
+
+    init(store: any ResultStore, patience: Patience, part: Int) {
+        self.store = store
+        self.patience = patience
+        self.part = DecodedPart(part: part)
+    }
+
+    func append(_ lines: [UInt8], types: [Fingerprint: MetricType]) async throws {
+        if let batch = try part.add(lines, types: types) { try await write(batch) }
+    }
+
+    func commit() async throws { try await write(part.finish()) }
+
+    func discard() async {}
+
+    private func write(_ results: TransformResults) async throws {
+        if results.isEmpty { return }
+        var batch = StoreBatch()
+        batch.windows = results.windows
+        batch.profiles = results.profiles
+        batch.forecasts = results.forecasts
+        try await patience.retrying("the store") { [store, batch] in try await store.write(batch) }
+    }
+}
