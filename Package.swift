@@ -86,7 +86,7 @@ let package = Package(
         .target(
             name: "Analyzing",
             dependencies: [
-                "TimeSeries", "Telemetry", "Analytics", "Records", "Messaging", "Storage", "Coordination", "Traffic", logging,
+                "TimeSeries", "Telemetry", "Analytics", "History", "Records", "Messaging", "Storage", "Coordination", "Traffic", logging,
             ]),
         .target(name: "Notifying", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Fetching", nioHTTP, logging]),
         .target(name: "Backfilling", dependencies: ["TimeSeries", "Telemetry", "Records", "Messaging", "Storage", "History", logging]),

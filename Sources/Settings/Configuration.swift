@@ -110,6 +110,10 @@ package struct StoreRetentionSettings: Sendable, Equatable {
     package var profiles: Milliseconds = 15 * 86_400_000
     package var forecasts: Milliseconds = 15 * 86_400_000
     package var anomalies: Milliseconds = 15 * 86_400_000
+    package var trafficWindows: Milliseconds = 7 * 86_400_000
+    package var trafficTotals: Milliseconds = 400 * 86_400_000
+    package var visits: Milliseconds = 15 * 86_400_000
+    package var alerts: Milliseconds = 15 * 86_400_000
 
     package init() {}
 }

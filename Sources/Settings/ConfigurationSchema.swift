@@ -123,6 +123,12 @@ extension ConfigurationSchema {
         .value("profiles", \.profiles, .duration(hour...(3650 * day)), "Profiles."),
         .value("forecasts", \.forecasts, .duration(hour...(3650 * day)), "Forecasts."),
         .value("anomalies", \.anomalies, .duration(hour...(3650 * day)), "Anomalies."),
+        .value("traffic_windows", \.trafficWindows, .duration(hour...(3650 * day)), "Windows of the traffic."),
+        .value(
+            "traffic_totals", \.trafficTotals, .duration(hour...(36_500 * day)),
+            "Totals of a day, counted from its end; those since the start stay."),
+        .value("visits", \.visits, .duration(hour...(3650 * day)), "Visits to points of interest, counted from the last that was heard."),
+        .value("alerts", \.alerts, .duration(hour...(3650 * day)), "Alerts, counted from the last that was heard."),
     ])
 }
 

@@ -76,7 +76,7 @@ package struct StoreRetention: Sendable, Equatable {
     package var forecasts: Milliseconds = 15 * 86_400_000
     /// Counted from the last that was heard of an incident.
     package var anomalies: Milliseconds = 15 * 86_400_000
-    package var trafficWindows: Milliseconds = 2 * 86_400_000
+    package var trafficWindows: Milliseconds = 7 * 86_400_000
     /// Totals of local days that ended before this; those since the start stay.
     package var trafficTotals: Milliseconds = 400 * 86_400_000
     /// Counted from the last that was heard of a visit or an alert.

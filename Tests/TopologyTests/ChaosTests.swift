@@ -68,23 +68,35 @@ struct Chaos {
     /// Who is down, and when it is started again, or goes on after a SIGSTOP.
     private var down: [(name: String, until: ContinuousClock.Instant, isStopped: Bool)] = []
     private var collectorRests: ContinuousClock.Instant = .now
+    /// Seconds from one kill to the next.
+    private let between: ClosedRange<Double>
+    private var next = ContinuousClock.now + .seconds(2)
 
-    init(topology: Topology, seed: UInt64) {
+    init(topology: Topology, seed: UInt64, between: ClosedRange<Double> = 0.3...4) {
         self.topology = topology
+        self.between = between
         random = SplitMix64(seed: seed)
     }
 
     mutating func rage(seconds: Double) async throws {
         let end = ContinuousClock.now + .seconds(seconds)
-        var next = ContinuousClock.now + .seconds(2)
         while ContinuousClock.now < end {
-            try await restartDue()
-            if ContinuousClock.now >= next {
-                try await kill()
-                next = .now + .seconds(Double.random(in: 0.3...4, using: &random))
-            }
+            try await step()
             try await Task.sleep(for: .milliseconds(50))
         }
+        try await settle()
+    }
+
+    /// Does what is due.
+    mutating func step() async throws {
+        try await restartDue()
+        if ContinuousClock.now < next { return }
+        try await kill()
+        next = .now + .seconds(Double.random(in: between, using: &random))
+    }
+
+    /// Everybody is up again.
+    mutating func settle() async throws {
         while !down.isEmpty {
             try await restartDue()
             try await Task.sleep(for: .milliseconds(50))

@@ -13,7 +13,7 @@ import Testing
     @Test(.enabled(if: realBroker == nil, "a given broker is there first"), arguments: orders) func rolesFirstThenWhatTheyNeed(
         order: String
     ) async throws {
-        let topology = try Topology(startsExporters: false)
+        let topology = try Topology(Topology.Plan(startsExporters: false))
         defer { topology.stop() }
         topology.mock?.setDown()
         let names = order.split(separator: ",").map { $0.split(separator: " ").map(String.init) }
@@ -45,7 +45,7 @@ import Testing
 
     /// What is shared in ZooKeeper is taken by running collectors, and what has mistakes by nobody.
     @Test func theSharedConfigurationIsTakenWhileRunning() async throws {
-        let topology = try Topology(startsExporters: false)
+        let topology = try Topology(Topology.Plan(startsExporters: false))
         defer { topology.stop() }
         try await topology.startZooKeeper()
         let collectors = topology.of("collect")
@@ -77,7 +77,7 @@ import Testing
     @Test(.enabled(if: realBroker == nil, "a given broker stays"), arguments: [false, true]) func rolesThatWaitEndInTimeWhenAsked(
         afterWork: Bool
     ) async throws {
-        let topology = try Topology(startsExporters: false)
+        let topology = try Topology(Topology.Plan(startsExporters: false))
         defer { topology.stop() }
         if afterWork {
             try await topology.startZooKeeper()

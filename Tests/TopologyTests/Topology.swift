@@ -81,10 +81,32 @@ final class Topology: @unchecked Sendable {
             && ["prometheus-node-exporter", "prometheus"].allSatisfy { ServerProcess.isInstalled("/usr/bin/" + $0) }
     }
 
+    /// Who is there, and what their configuration says beyond the addresses.
+    struct Plan {
+        var startsExporters = true
+        var roles = [("collect", 2), ("analyze", 2), ("store", 2), ("serve", 1)]
+        /// Further sections, as YAML.
+        var more = ""
+        /// Members of `analyze`, as YAML.
+        var analyze = """
+              interval: 1s
+              windows: [10s, 30s, 60s]
+              quantiles: false
+              allowed_lateness: 15s
+              chunk_span: 10s
+              idle_timeout: 8s
+              forecast: {metrics: [none]}
+              anomalies: {enabled: false}
+            """
+    }
+
     /// Names of their own, as a given broker keeps those of earlier runs.
     let samples: String
     let results: String
     let chunks: String
+    let events: String
+    let partials: String
+    let traffic: String
     let folder: TemporaryDirectory
     let mock: MockBroker?
     let broker: String
@@ -98,17 +120,21 @@ final class Topology: @unchecked Sendable {
     private let realPorts: [Int]
     private(set) var members: [Member] = []
 
+    private let plan: Plan
+
     /// Makes the servers of which nothing runs yet but the broker of this process and the exporters.
-    init(startsExporters: Bool = true) throws {
+    init(_ plan: Plan = Plan()) throws {
+        self.plan = plan
         folder = try TemporaryDirectory()
         let suffix = "-\(UInt32.random(in: 0...UInt32.max))"
         (samples, results, chunks) = ("samples" + suffix, "results" + suffix, "chunks" + suffix)
+        (events, partials, traffic) = ("events" + suffix, "partials" + suffix, "traffic" + suffix)
         if let realBroker {
             mock = nil
             broker = realBroker
         } else {
             let mock = try MockBroker()
-            for topic in [samples, results, chunks] + Topology.trafficTopics(suffix) {
+            for topic in [samples, results, chunks, events, partials, traffic] {
                 mock.create(topic, partitions: Topology.partitions)
                 mock.create(topic + ".dlq", partitions: Topology.partitions)
             }
@@ -120,8 +146,8 @@ final class Topology: @unchecked Sendable {
         exporters = (0..<3).map { _ in Exporter() }
         realPorts = [freePort(), freePort()]
         try folder.write(MariaDBServer.password, to: "password")
-        if startsExporters { try startExporters() }
-        for (role, count) in [("collect", 2), ("analyze", 2), ("store", 2), ("serve", 1)] {
+        if plan.startsExporters { try startExporters() }
+        for (role, count) in plan.roles {
             for i in 1...count {
                 let name = "\(role)-\(i)"
                 let config = try folder.write(configuration(name), to: "\(name).yaml")
@@ -154,8 +180,6 @@ final class Topology: @unchecked Sendable {
         """
     }
 
-    static func trafficTopics(_ suffix: String) -> [String] { ["events", "partials", "traffic"].map { $0 + suffix } }
-
     /// Each collector shows the stub exporters its own name.
     private func configuration(_ name: String) -> String {
         let stubs = exporters.map { "\"127.0.0.1:\($0.port)\"" }.joined(separator: ", ")
@@ -170,7 +194,7 @@ final class Topology: @unchecked Sendable {
                 topics: {partitions: \(Topology.partitions), replication: 1, min_insync_replicas: 1}
                 properties: {session.timeout.ms: "6000", heartbeat.interval.ms: "1000"}
             topics: {samples: \(samples), prometheusdata: \(results), chunks: \(chunks), control: control\(suffix), \
-            iot_data_event: events\(suffix), traffic_partials: partials\(suffix), trafficdata: traffic\(suffix)}
+            iot_data_event: \(events), traffic_partials: \(partials), trafficdata: \(traffic)}
             store:
               kind: mysql
               history_interval: 1s
@@ -186,14 +210,8 @@ final class Topology: @unchecked Sendable {
               prometheus:
                 - {url: "http://127.0.0.1:\(prometheusPort)", selectors: ['{job="prometheus"}'], interval: 2s, backfill: 20s}
             analyze:
-              interval: 1s
-              windows: [10s, 30s, 60s]
-              quantiles: false
-              allowed_lateness: 15s
-              chunk_span: 10s
-              idle_timeout: 8s
-              forecast: {metrics: [none]}
-              anomalies: {enabled: false}
+            \(plan.analyze)
+            \(plan.more)
             """
     }
 

@@ -58,6 +58,10 @@ extension Configuration {
         retention.profiles = store.retention.profiles
         retention.forecasts = store.retention.forecasts
         retention.anomalies = store.retention.anomalies
+        retention.trafficWindows = store.retention.trafficWindows
+        retention.trafficTotals = store.retention.trafficTotals
+        retention.visits = store.retention.visits
+        retention.alerts = store.retention.alerts
         retention.maxBytes = store.maxBytes
         return retention
     }
