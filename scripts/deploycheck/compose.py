@@ -11,7 +11,7 @@ FILE = "deploy/compose.yaml"
 CONFIGURATION = "deploy/almanac.yaml"
 SECRETS_AT = "/run/secrets"
 ROLES = ("collect", "analyze", "store", "serve")
-ENV_FILES = ("deploy/.env", "deploy/zookeeper.env")
+ENV_FILES = ("deploy/.env", "deploy/zookeeper.env", "deploy/cassandra.env", "deploy/spark.env")
 
 
 def check(report, almanac):
@@ -178,6 +178,7 @@ class Topology:
         """What a service's environment, health check and mounted properties say of the others by name."""
         environment = {key: value for key, value in (service.get("environment") or {}).items() if key != "ZOO_SERVERS"}
         texts = [*map(str, environment.values()), *map(str, service.get("healthcheck", {}).get("test", []))]
+        texts += [text.removeprefix("spark://") for text in map(str, service.get("command") or [])]
         texts += [
             self.report.text(f"deploy/{volume.split(':')[0]}") for volume in service.get("volumes", []) if ".properties:" in volume]
         found = re.findall(r"(?<![\w.-])([a-z][a-z0-9-]*):(\d{2,5})\b", "\n".join(texts))
@@ -195,6 +196,12 @@ class Topology:
             found.update(int(port) for port in re.findall(rf"{name}:\d+:\d+;(\d+)", servers))
             if name in ROLES:
                 found.add(5002)
+            if service.get("image", "").startswith("cassandra:"):
+                found.add(9042)
+            command = " ".join(map(str, service.get("command") or []))
+            found.update(int(port) for port in re.findall(r"--(?:webui-)?port (\d+)", command))
+            if "SparkConnectServer" in command:
+                found.add(15002)
             for alias in [name, *(service.get("networks") or {}).get("default", {}).get("aliases", [])]:
                 known[alias] = found
         return known

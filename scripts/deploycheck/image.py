@@ -1,4 +1,4 @@
-"""The Dockerfile."""
+"""The Dockerfiles."""
 import json
 import re
 import shutil
@@ -8,6 +8,7 @@ from pathlib import Path
 from .common import image_is_pinned, run
 
 FILE = "deploy/Dockerfile"
+SPARK = "deploy/spark/Dockerfile"
 
 
 def instructions(text):
@@ -20,8 +21,10 @@ def instructions(text):
 def check(report, almanac):
     text = report.text(FILE)
     hadolint = Path(sys.executable).parent / "hadolint"
-    code, output = run([hadolint, "--no-color", report.root / FILE])
-    report.require(code == 0, FILE, f"hadolint: {' | '.join(output.splitlines()[:5])}")
+    for file in (FILE, SPARK):
+        code, output = run([hadolint, "--no-color", report.root / file])
+        report.require(code == 0, file, f"hadolint: {' | '.join(output.splitlines()[:5])}")
+    check_spark(report, almanac, text)
 
     steps = instructions(text)
     stages = [at for at, (name, _) in enumerate(steps) if name == "FROM"]
@@ -48,7 +51,25 @@ def check(report, almanac):
     report.require(f"ARG VERSION={almanac.version}" in text, FILE, f"ARG VERSION is not {almanac.version}")
     check_libraries(report, almanac, " ".join(values.get("RUN", [])), " ".join(rest for name, rest in steps if name == "RUN"))
     check_context(report, steps)
-    report.done("Dockerfile: hadolint, pins, user, health check, labels, libraries, context")
+    report.done("Dockerfiles: hadolint, pins, user, health check, labels, libraries, context")
+
+
+def check_spark(report, almanac, text):
+    """The image of Spark: the program needs there what it needs in its own, and the connector must be of Spark's version."""
+    spark = report.text(SPARK)
+    report.require(f"ARG VERSION={almanac.version}" in spark, SPARK, f"ARG VERSION is not {almanac.version}")
+    for package in re.findall(r"\blib[a-z0-9+-]+\b", instructions_of_last_stage(text)):
+        report.require(package in spark.split(), SPARK, f"lacks {package}, which {FILE} installs")
+    version = re.search(r"ARG SPARK_VERSION=(\S+)", spark)
+    connectors = re.findall(r"spark-sql-kafka-[\d-]+_[\d.]+:(\S+)", report.text("deploy/compose.yaml"))
+    if report.require(version and connectors, SPARK, "names no version, or compose.yaml no connector for Kafka"):
+        report.require(set(connectors) == {version.group(1)}, SPARK, f"Spark is {version.group(1)}, the connector {connectors}")
+
+
+def instructions_of_last_stage(text):
+    """What the last stage installs with apt."""
+    runs = [rest for name, rest in instructions(text[text.rindex("\nFROM"):]) if name == "RUN"]
+    return " ".join(re.findall(r"apt-get install([^&]*)", " ".join(runs)))
 
 
 def check_libraries(report, almanac, runtime, build):

@@ -73,6 +73,8 @@ class Program:
             found += effective["messaging"]["kafka"]["brokers"]
         if effective["store"]["kind"] == "mysql":
             found.append("{host}:{port}".format(**effective["store"]["mysql"]))
+        if effective["store"]["kind"] == "cassandra":
+            found += effective["store"]["cassandra"]["hosts"]
         if effective["coordination"]["kind"] == "zookeeper":
             found += effective["coordination"]["zookeeper"]["hosts"]
         for job in effective["collect"].get("scrape") or []:
