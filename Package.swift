@@ -104,7 +104,7 @@ let package = Package(
             name: "AlmanacBench",
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Collecting", "Analyzing",
-                "HostMetrics", "KafkaMessaging", "MySQLStorage", "Traffic", logging,
+                "HostMetrics", "KafkaMessaging", "MySQLStorage", "CassandraClient", "Traffic", "History", "Backfilling", logging,
             ]),
         .executableTarget(
             name: "almanac",
@@ -112,7 +112,7 @@ let package = Package(
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
                 "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", "KafkaMessaging", "MySQLStorage",
                 "CassandraClient", "CassandraStorage", "ZooKeeperCoordination", "Fetching", "Flows", "Notifying", "Traffic",
-                "TrafficSimulation", hummingbird, arguments,
+                "Backfilling", "History", "TrafficSimulation", hummingbird, arguments,
                 httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
         // What the tests share: servers, temporary folders, and the contract suites that each driver must pass

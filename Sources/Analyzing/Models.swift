@@ -1,4 +1,5 @@
 import Analytics
+import History
 import Records
 import TimeSeries
 
@@ -163,13 +164,5 @@ extension AnalyzerState {
             table[id].models = models
             table[id].models.savedAt = state.time
         }
-    }
-}
-
-extension Records.Prediction {
-    init(_ p: Analytics.Prediction) {
-        self.init(
-            expected: p.expected, lower80: p.interval80.lowerBound, upper80: p.interval80.upperBound, lower95: p.interval95.lowerBound,
-            upper95: p.interval95.upperBound)
     }
 }

@@ -1,4 +1,5 @@
 import Analytics
+import History
 import Records
 import Storage
 import TimeSeries

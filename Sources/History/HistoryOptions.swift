@@ -72,9 +72,8 @@ extension HistoryOptions {
         if quantiles { arguments.append("--quantiles") }
         arguments += ["--profiles", profiles.map(DurationNotation.text) ?? "none"]
         arguments += ["--forecasts", forecasts.map(DurationNotation.text) ?? "none"]
-        // With an equals sign: a time before 1970 begins with a minus.
-        if let from { arguments.append("--from=\(from)") }
-        if let to { arguments.append("--to=\(to)") }
+        if let from { arguments += ["--from", CivilTime.text(from)] }
+        if let to { arguments += ["--to", CivilTime.text(to)] }
         return arguments
     }
 }

@@ -162,8 +162,8 @@ struct SealedChunk: Sendable {
 
 /// Per-second rate between two samples of a counter; NaN where there is none. A fall is a restart from zero (as Prometheus' `increase`
 /// counts it).
-@inline(__always)
-func counterRate(_ fromTime: Milliseconds, _ from: Double, _ toTime: Milliseconds, _ to: Double) -> Double {
+@inlinable
+package func counterRate(_ fromTime: Int64, _ from: Double, _ toTime: Int64, _ to: Double) -> Double {
     if fromTime == .min || toTime <= fromTime { return .nan }
     let increase = to >= from ? to - from : (from.isNaN || to.isNaN ? .nan : to)
     return increase / (Double(toTime - fromTime) / 1000)

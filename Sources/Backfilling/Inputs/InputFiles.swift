@@ -1,0 +1,97 @@
+import Foundation
+import Glibc
+import TimeSeries
+
+/// A file of samples with what was found out about it.
+struct InputFile: Sendable {
+    var path: String
+    /// Under the folder that was named; what a series without a name is called after.
+    var relative: String
+    var size: Int
+    var layout: RowLayout
+
+    /// The series of a file that names none: the file's name as a metric name, its folder and what the name lost as labels.
+    var fallback: LabelSet {
+        let parts = relative.split(separator: "/").map(String.init)
+        var stem = parts.last ?? relative
+        for suffix in [".csv", ".tsv", ".txt"] where stem.lowercased().hasSuffix(suffix) { stem.removeLast(suffix.count) }
+        var name = String(
+            decoding: stem.utf8.map { c in
+                (c | 0x20 >= 0x61 && c | 0x20 <= 0x7A) || (c >= 0x30 && c <= 0x39) || c == UInt8(ascii: "_") ? c : UInt8(ascii: "_")
+            }, as: UTF8.self)
+        if name.utf8.first.map({ $0 >= 0x30 && $0 <= 0x39 }) ?? true { name = "_" + name }
+        var labels: [Label] = []
+        if name != stem { labels.append(Label("file", stem)) }
+        if parts.count > 1 { labels.append(Label("folder", parts.dropLast().joined(separator: "/"))) }
+        return LabelSet(name: name, labels)
+    }
+}
+
+/// Finds the files of an input: a file, a folder with all `.csv` and `.tsv` files below it, or a pattern with `*`, `?` and `[...]`.
+enum InputFiles {
+    /// Sorted by path. Throws `BackfillError` where there is none, or one that makes no sense.
+    static func find(_ input: String, hasTypeColumn: Bool = false) throws(BackfillError) -> [InputFile] {
+        var status = stat()
+        if stat(input, &status) == 0 {
+            if status.st_mode & S_IFMT == S_IFDIR { return try folder(input, hasTypeColumn) }
+            return [try file(input, relative: input.split(separator: "/").last.map(String.init) ?? input, hasTypeColumn)]
+        }
+        guard input.contains(where: { "*?[".contains($0) }) else { throw FileSystem.failure("cannot be read", input) }
+        let paths = matches(input)
+        if paths.isEmpty { throw BackfillError(.usage, "\(input): no file matches this pattern") }
+        let common = commonFolder(paths)
+        var files: [InputFile] = []
+        for path in paths { files.append(try file(path, relative: String(path.dropFirst(common.utf8.count)), hasTypeColumn)) }
+        return files
+    }
+
+    private static func folder(_ path: String, _ hasTypeColumn: Bool) throws(BackfillError) -> [InputFile] {
+        var root = path
+        while root.count > 1, root.hasSuffix("/") { root.removeLast() }
+        let names = (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? [])
+            .filter { $0.lowercased().hasSuffix(".csv") || $0.lowercased().hasSuffix(".tsv") }
+            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        if names.isEmpty { throw BackfillError(.usage, "\(path): there is no .csv or .tsv file below this folder") }
+        var files: [InputFile] = []
+        for name in names { files.append(try file("\(root)/\(name)", relative: name, hasTypeColumn)) }
+        return files
+    }
+
+    private static func matches(_ pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }.filter { path in
+            var status = stat()
+            return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        }
+    }
+
+    /// The folder, with its slash, that all paths begin with.
+    private static func commonFolder(_ paths: [String]) -> String {
+        guard var common = paths.first.map({ Array($0.utf8) }) else { return "" }
+        for path in paths {
+            let length = zip(common, path.utf8).prefix { $0 == $1 }.count
+            common.removeLast(common.count - length)
+        }
+        let end = common.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        return String(decoding: common[..<end], as: UTF8.self)
+    }
+
+    private static func file(_ path: String, relative: String, _ hasTypeColumn: Bool) throws(BackfillError) -> InputFile {
+        let file = try LineFile(path)
+        if path.lowercased().hasSuffix(".tsv") {
+            return InputFile(path: path, relative: relative, size: file.size, layout: .transform(hasType: hasTypeColumn))
+        }
+        let head = try file.head(1 << 16)
+        if head.isEmpty { throw BackfillError(.usage, "\(path) is empty") }
+        do {
+            let result: Result<RowLayout, BackfillError> = head.withUnsafeBytes { raw in
+                do throws(BackfillError) { return .success(try RowLayout.detect(raw)) } catch { return .failure(error) }
+            }
+            return InputFile(path: path, relative: relative, size: file.size, layout: try result.get())
+        } catch {
+            throw BackfillError(error.code, "\(path): \(error.message)")
+        }
+    }
+}
