@@ -32,8 +32,9 @@ bench: ## build the benchmarks for release and run them
 
 accuracy: ## compare forecasts with statsforecast and FLAIR, anomalies with NAB's scores: make accuracy ARGS="--protocols 1min"
 	@scripts/install-deps.sh run
-	swift build $(RELEASE) --product almanac
+	swift build $(RELEASE)
 	@scripts/accuracy.py $(ARGS)
+	.build/release/almanac-bench road-speeds ../shared/data/road-speeds/los_speed_60_sensors.csv
 	.build/release/almanac evaluate anomalies --data ../shared/data/nab --out .accuracy/nab
 	@scripts/nab-score.py --data ../shared/data/nab --scores .accuracy/nab
 

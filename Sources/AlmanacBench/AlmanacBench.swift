@@ -1,7 +1,8 @@
 import Glibc
 
 /// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
-/// profile, forecast, traffic, kafka, mysql, and simulation, which takes minutes and runs only when it is named.
+/// profile, forecast, traffic, cassandra, kafka, mysql, and simulation, which takes minutes and runs only when it is named;
+/// `road-speeds FILE` replays real speeds, `cassandra HOST:PORT ROWS` writes to a node.
 @main
 struct AlmanacBench {
     static func main() async {
@@ -12,13 +13,20 @@ struct AlmanacBench {
     }
 
     private static func run() async throws {
-        let chosen = Set(CommandLine.arguments.dropFirst())
-        func isChosen(_ name: String) -> Bool { chosen.isEmpty || chosen.contains(name) }
+        let arguments = Array(CommandLine.arguments.dropFirst())
         var report = Report()
+        switch (arguments.first, arguments.count) {
+        case ("road-speeds", 2): return try roadSpeedsBenchmark(&report, path: arguments[1])
+        case ("cassandra", 3): return try await cassandraWriteBenchmark(arguments[1], rows: Int(arguments[2]) ?? 100_000)
+        default: break
+        }
+        let chosen = Set(arguments)
+        func isChosen(_ name: String) -> Bool { chosen.isEmpty || chosen.contains(name) }
         if isChosen("windows") { windowBenchmarks(&report) }
         if isChosen("profile") { profileBenchmarks(&report) }
         if isChosen("forecast") { forecastBenchmarks(&report) }
         if isChosen("traffic") { trafficBenchmarks(&report) }
+        if isChosen("cassandra") { try cassandraBenchmarks(&report) }
         if isChosen("line") { try await lineBenchmark(&report) }
         if isChosen("memory") { try memoryBenchmark(&report) }
         if isChosen("kafka") { try await kafkaBenchmark(&report) }

@@ -18,7 +18,8 @@ struct Almanac: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CollectCommand.self, AnalyzeCommand.self, StoreCommand.self, ServeCommand.self, ExporterCommand.self,
-            SimulateCommand.self, InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self, DescribeCommand.self, EvaluateCommand.self,
+            SimulateCommand.self, ReplayCommand.self, InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self,
+            DescribeCommand.self, EvaluateCommand.self,
             VersionCommand.self,
         ])
 

@@ -41,18 +41,18 @@ struct MergeStage: PartitionStage {
 }
 
 /// Series of the traffic as records of samples, by shard.
-struct TrafficSamples: Sendable {
+package struct TrafficSamples: Sendable {
     let topic: String
     /// Whose watermark it is: that of one partition of the merge.
     let source: UInt64
 
-    init(topic: String, partition: Int32) {
+    package init(topic: String, partition: Int32) {
         self.topic = topic
         source = Fingerprint(hashing: Array("traffic/\(partition)".utf8)).high
     }
 
     /// One record for each shard and time; each series once in it.
-    func records(_ points: [TrafficSeriesPoint]) -> [ProducerRecord] {
+    package func records(_ points: [TrafficSeriesPoint]) -> [ProducerRecord] {
         var groups: [Place: [(labels: LabelSet, value: Double)]] = [:]
         for point in points {
             let labels = TrafficSamples.labels(point)

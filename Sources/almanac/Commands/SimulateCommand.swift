@@ -92,16 +92,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
         /// nil: as fast as it goes.
         func factor(isFile: Bool) throws -> Double? {
-            switch speed {
-            case nil: return isFile ? nil : 1
-            case "realtime": return 1
-            case "max": return nil
-            case let text?:
-                guard let factor = Double(text), factor > 0, factor <= 1e9 else {
-                    throw ValidationError("--speed \(text): give realtime, max or a factor above 0 such as 60")
-                }
-                return factor
-            }
+            guard let speed else { return isFile ? nil : 1 }
+            return try ReplaySpeed.factor(speed)
         }
 
         func validate(isFile: Bool) throws {
@@ -180,46 +172,15 @@ struct SimulateCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("Write to a file, one event a line; - for standard output.", valueName: "file"), completion: .file())
         var out: String?
 
-        @Option(help: ArgumentHelp("Post there; default: \(SimulateCommand.defaultURL).", valueName: "url"))
-        var post: String?
+        @OptionGroup var post: PostArguments
 
-        @Option(
-            help: ArgumentHelp("A file with the bearer token to show.", valueName: "file"), completion: .file())
-        var tokenFile: String?
-
-        @Option(help: ArgumentHelp("The environment variable with the bearer token to show.", valueName: "name"))
-        var tokenVariable: String?
-
-        @Option(
-            help: ArgumentHelp("A file with the certificates to trust, beside the system's.", valueName: "file"), completion: .file())
-        var caFile: String?
-
-        @Option(help: ArgumentHelp("Events in one request, at most.", valueName: "n"))
-        var batch = 1_000
+        var batch: Int { post.batch }
 
         func validate() throws {
-            guard out == nil || post == nil else { throw ValidationError("give --out or --post, not both") }
-            guard (1...100_000).contains(batch) else { throw ValidationError("--batch \(batch): give 1 to 100000") }
-            if let post, !post.hasPrefix("http://"), !post.hasPrefix("https://") {
-                throw ValidationError("--post \(post): give a URL such as \(SimulateCommand.defaultURL)")
-            }
+            guard out == nil || post.post == nil else { throw ValidationError("give --out or --post, not both") }
         }
 
-        func sink() throws -> any EventSink {
-            if let out { return try FileSink(out) }
-            var token: String?
-            if let tokenFile {
-                do { token = String(try FileText.read(tokenFile).prefix { !$0.isNewline }) } catch {
-                    throw Failure("--token-file: \(error)")
-                }
-            } else if let tokenVariable {
-                guard let value = Output.environment[tokenVariable], !value.isEmpty else {
-                    throw Failure("--token-variable \(tokenVariable): is not set")
-                }
-                token = value
-            }
-            return try EventPoster(url: post ?? SimulateCommand.defaultURL, token: token, caFile: caFile)
-        }
+        func sink() throws -> any EventSink { try out.map { try FileSink($0) } ?? post.sink() }
     }
 
     struct TruthArguments: ParsableArguments {
@@ -270,6 +231,4 @@ struct SimulateCommand: AsyncParsableCommand {
             return options
         }
     }
-
-    static let defaultURL = "http://127.0.0.1:5002/api/v1/traffic/events"
 }

@@ -143,7 +143,7 @@ struct SimulationRun: Sendable {
     private func show(_ line: String) { statusToError ? Output.error(line) : Output.line(line) }
 
     /// `2026-01-31 12:34:56` by the machine's clock.
-    private static func clock(_ time: Milliseconds) -> String { String(LocalTime.text(time).prefix { $0 != "," }) }
+    static func clock(_ time: Milliseconds) -> String { String(LocalTime.text(time).prefix { $0 != "," }) }
 }
 
 /// Set once, from any thread.
