@@ -1,5 +1,5 @@
 import Analytics
-import Analyzing
+import History
 import Records
 import TimeSeries
 
