@@ -23,6 +23,12 @@ let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+// Spark Connect speaks gRPC, which doubles a first build: it is there only for builds with --traits Spark.
+let spark: TargetDependencyCondition? = .when(traits: ["Spark"])
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2", condition: spark)
+let grpcTransport: Target.Dependency = .product(
+    name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport", condition: spark)
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf", condition: spark)
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -32,13 +38,19 @@ let package = Package(
         .executable(name: "almanac", targets: ["almanac"]),
         .executable(name: "almanac-bench", targets: ["AlmanacBench"]),
     ],
+    traits: [
+        .trait(name: "Spark", description: "The client of Spark Connect: backfill --spark and spark-stream.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -69,6 +81,9 @@ let package = Package(
             name: "CassandraStorage", dependencies: ["CassandraClient", "Storage", "Records", "TimeSeries", "Telemetry", logging]),
         .target(name: "KafkaMessaging", dependencies: ["Messaging", "TimeSeries", "Telemetry", "CRdKafka", logging]),
         .target(name: "MySQLStorage", dependencies: ["Storage", "Records", "TimeSeries", "Telemetry", "CMariaDB", logging]),
+        // Empty without the trait, but for the reader of Arrow and the addresses
+        .target(name: "SparkProto", dependencies: [protobuf], exclude: ["spark_connect.proto"]),
+        .target(name: "SparkClient", dependencies: ["SparkProto", protobuf, grpc, grpcTransport]),
         .target(name: "ZooKeeperCoordination", dependencies: ["Coordination", "TimeSeries", "Telemetry", "CZooKeeper", logging]),
         // Floor 5
         .target(name: "Traffic", dependencies: ["TimeSeries", "Records"]),
@@ -98,6 +113,7 @@ let package = Package(
                 lifecycle,
             ],
             resources: [.embedInCode("Resources/index.html"), .embedInCode("Resources/openapi.json")]),
+        .target(name: "SparkJobs"),
         .target(name: "Settings", dependencies: ["TimeSeries", yams]),
         // Floor 7
         .executableTarget(
@@ -111,7 +127,8 @@ let package = Package(
             dependencies: [
                 "TimeSeries", "Telemetry", "Analytics", "Exposition", "Records", "Messaging", "Storage", "Coordination", "HTTPKit",
                 "HostMetrics", "Collecting", "Analyzing", "Storing", "Serving", "Settings", "KafkaMessaging", "MySQLStorage",
-                "CassandraClient", "CassandraStorage", "ZooKeeperCoordination", "Fetching", "Flows", "Notifying", "Traffic",
+                "CassandraClient", "CassandraStorage", "SparkClient", "SparkJobs", "ZooKeeperCoordination", "Fetching", "Flows",
+                "Notifying", "Traffic",
                 "Backfilling", "History", "TrafficSimulation", hummingbird, arguments,
                 httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
@@ -193,6 +210,15 @@ let package = Package(
             dependencies: [
                 "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", "Traffic", logging, lifecycle,
                 .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
+            ]),
+        .testTarget(
+            name: "SparkClientTests", dependencies: ["SparkClient", "SparkProto", "TestSupport", protobuf], resources: [.copy("Golden")]),
+        .testTarget(name: "SparkJobsTests", dependencies: ["SparkJobs"], resources: [.copy("Golden")]),
+        // Against a real Spark: make test-spark
+        .testTarget(
+            name: "SparkConnectTests",
+            dependencies: [
+                "SparkClient", "SparkJobs", "TestSupport", "Traffic", "TrafficSimulation", "Records", "TimeSeries",
             ]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(

@@ -1,0 +1,199 @@
+#if Spark
+    import Foundation
+    import SparkProto
+    import Synchronization
+
+    /// What the consumer of a query threw: it ends the query and is not tried again.
+    private struct ConsumerFailure: Error {
+        let error: any Error
+    }
+
+    extension SparkSession {
+        /// Runs a query and gives what comes back, in order, each once: a lost connection goes on where it was. Waits for `handle`
+        /// before it takes more, so at most some messages are buffered here (the server holds back the rest).
+        ///
+        /// A cancelled task interrupts the operation on the server.
+        /// - Throws: `SparkError`, or what `handle` throws.
+        package func execute(
+            _ plan: SparkPlan, operation: String = UUID().uuidString.lowercased(),
+            _ handle: @escaping @Sendable (SparkEvent) async throws -> Void
+        ) async throws {
+            var message = Spark_Connect_Plan()
+            message.root = plan.relation
+            _ = try await run(message, operation: operation, handle)
+        }
+
+        /// All batches of a query with a small answer.
+        package func collect(_ sql: String) async throws -> [ArrowBatch] {
+            let batches = Mutex<[ArrowBatch]>([])
+            try await execute(.sql(sql)) { event in
+                if case .batch(let batch) = event { batches.withLock { $0.append(batch) } }
+            }
+            return batches.withLock { $0 }
+        }
+
+        /// A name for the rows of a plan, as long as the session lives.
+        package func makeView(_ name: String, _ plan: SparkPlan) async throws {
+            var message = Spark_Connect_Plan()
+            message.command.createDataframeView.input = plan.relation
+            message.command.createDataframeView.name = name
+            message.command.createDataframeView.replace = true
+            _ = try await run(message)
+        }
+
+        /// Writes the rows of a plan to files or a table format, replacing nothing.
+        package func write(
+            _ plan: SparkPlan, format: String, path: String, operation: String = UUID().uuidString.lowercased(), overwrite: Bool,
+            _ handle: @escaping @Sendable (SparkEvent) async throws -> Void
+        ) async throws {
+            var message = Spark_Connect_Plan()
+            message.command.writeOperation.input = plan.relation
+            message.command.writeOperation.source = format
+            message.command.writeOperation.path = path
+            message.command.writeOperation.mode = overwrite ? .overwrite : .errorIfExists
+            _ = try await run(message, operation: operation, handle)
+        }
+
+        /// Runs a plan to its end; gives the answers that are neither batches nor progress.
+        func run(
+            _ plan: Spark_Connect_Plan, operation: String = UUID().uuidString.lowercased(),
+            _ handle: @escaping @Sendable (SparkEvent) async throws -> Void = { _ in }
+        ) async throws -> [Spark_Connect_ExecutePlanResponse] {
+            let state = Mutex(Reattaching())
+            let answers = Mutex<[Spark_Connect_ExecutePlanResponse]>([])
+            let take: @Sendable (Spark_Connect_ExecutePlanResponse) async throws -> Void = { response in
+                self.see(response.serverSideSessionID)
+                var isComplete = false
+                do {
+                    switch response.responseType {
+                    case .arrowBatch(let batch):
+                        let stream = try ArrowReader.batches(Array(batch.data))
+                        for rows in stream.batches { try await handle(.batch(rows)) }
+                    case .executionProgress(let progress): try await handle(.progress(SparkProgress(progress)))
+                    case .resultComplete: isComplete = true
+                    case nil: break
+                    default: answers.withLock { $0.append(response) }
+                    }
+                } catch let error as ArrowError {
+                    throw ConsumerFailure(error: SparkError(.protocolViolation, "rows from Spark cannot be read: \(error)"))
+                } catch {
+                    throw ConsumerFailure(error: error)
+                }
+                state.withLock { $0.received(response.responseID, completes: isComplete) }
+                if case .arrowBatch = response.responseType { await self.release(operation, through: response.responseID) }
+            }
+            loop: while true {
+                do {
+                    switch state.withLock({ $0.step }) {
+                    case .done: break loop
+                    case .execute: try await stream("ExecutePlan", executeRequest(plan, operation), take)
+                    case .reattach(let last): try await stream("ReattachExecute", reattachRequest(operation, after: last), take)
+                    }
+                    state.withLock { $0.ended() }
+                } catch {
+                    try await recover(from: error, operation: operation, state)
+                }
+            }
+            await release(operation, through: nil)
+            return answers.withLock { $0 }
+        }
+
+        /// Waits before another try, or throws where there is none.
+        private func recover(from error: any Error, operation: String, _ state: borrowing Mutex<Reattaching>) async throws {
+            if let consumer = error as? ConsumerFailure {
+                await abandon(operation)
+                throw consumer.error
+            }
+            if Task.isCancelled {
+                await abandon(operation)
+                throw CancellationError()
+            }
+            let failure = failure(error)
+            let (goesOn, failures) = state.withLock { ($0.failed(failure), $0.failures) }
+            let retries = seenServerSession == nil ? options.connectRetries : options.retries
+            guard goesOn, let pause = retries.pause(after: failures, random: .random(in: 0...1)) else { throw await explained(error) }
+            try? await Task.sleep(for: pause)
+            if Task.isCancelled {
+                await abandon(operation)
+                throw CancellationError()
+            }
+        }
+
+        /// Ends an operation nobody waits for any more. In a task of its own: this one may be cancelled.
+        private func abandon(_ operation: String) async {
+            await Task {
+                _ = try? await self.interrupt(operation: operation)
+                await self.release(operation, through: nil)
+            }.value
+        }
+
+        // MARK: Messages
+
+        private func executeRequest(_ plan: Spark_Connect_Plan, _ operation: String) -> Spark_Connect_ExecutePlanRequest {
+            var request = Spark_Connect_ExecutePlanRequest()
+            request.sessionID = id
+            if let seen = seenServerSession { request.clientObservedServerSideSessionID = seen }
+            request.userContext = userContext
+            request.operationID = operation
+            request.plan = plan
+            request.clientType = clientType
+            var option = Spark_Connect_ExecutePlanRequest.RequestOption()
+            option.reattachOptions.reattachable = true
+            request.requestOptions = [option]
+            return request
+        }
+
+        private func reattachRequest(_ operation: String, after last: String?) -> Spark_Connect_ReattachExecuteRequest {
+            var request = Spark_Connect_ReattachExecuteRequest()
+            request.sessionID = id
+            if let seen = seenServerSession { request.clientObservedServerSideSessionID = seen }
+            request.userContext = userContext
+            request.operationID = operation
+            request.clientType = clientType
+            if let last { request.lastResponseID = last }
+            return request
+        }
+
+        /// Lets the server forget responses up to one, or the whole operation. It would forget them by itself, later.
+        private func release(_ operation: String, through response: String?) async {
+            var request = Spark_Connect_ReleaseExecuteRequest()
+            request.sessionID = id
+            request.userContext = userContext
+            request.operationID = operation
+            request.clientType = clientType
+            if let response { request.releaseUntil.responseID = response } else { request.releaseAll = .init() }
+            let _: Spark_Connect_ReleaseExecuteResponse? = try? await unaryOnce("ReleaseExecute", request, deadline: .seconds(10))
+        }
+    }
+
+    extension SparkProgress {
+        init(_ progress: Spark_Connect_ExecutePlanResponse.ExecutionProgress) {
+            self.init(
+                tasks: progress.stages.reduce(0) { $0 + $1.numTasks }, done: progress.stages.reduce(0) { $0 + $1.numCompletedTasks },
+                running: progress.numInflightTasks, bytesRead: progress.stages.reduce(0) { $0 + $1.inputBytesRead })
+        }
+    }
+
+    extension SparkPlan {
+        var relation: Spark_Connect_Relation {
+            var relation = Spark_Connect_Relation()
+            switch self {
+            case .sql(let query): relation.sql.query = query
+            case .read(let format, let schema, let options, let paths, let isStreaming):
+                relation.read.isStreaming = isStreaming
+                relation.read.dataSource.format = format
+                if let schema { relation.read.dataSource.schema = schema }
+                relation.read.dataSource.options = options
+                relation.read.dataSource.paths = paths
+            case .watermark(let input, let column, let delay):
+                relation.withWatermark.input = input.relation
+                relation.withWatermark.eventTime = column
+                relation.withWatermark.delayThreshold = delay
+            case .distinct(let input, let columns):
+                relation.deduplicate.input = input.relation
+                relation.deduplicate.columnNames = columns
+            }
+            return relation
+        }
+    }
+#endif

@@ -1,0 +1,37 @@
+SELECT nullif(fields[0], '\\N') AS `kind`,
+  nullif(fields[1], '\\N') AS `series`,
+  CAST(nullif(fields[2], '\\N') AS BIGINT) AS `time`,
+  CAST(nullif(fields[3], '\\N') AS BIGINT) AS `window`,
+  CAST(nullif(fields[4], '\\N') AS BIGINT) AS `count`,
+  CAST(nullif(fields[5], '\\N') AS DOUBLE) AS `min`,
+  CAST(nullif(fields[6], '\\N') AS DOUBLE) AS `max`,
+  CAST(nullif(fields[7], '\\N') AS DOUBLE) AS `avg`,
+  CAST(nullif(fields[8], '\\N') AS DOUBLE) AS `stddev`,
+  CAST(nullif(fields[9], '\\N') AS DOUBLE) AS `p50`,
+  CAST(nullif(fields[10], '\\N') AS DOUBLE) AS `p95`,
+  CAST(nullif(fields[11], '\\N') AS DOUBLE) AS `p99`,
+  nullif(fields[12], '\\N') AS `detail`
+FROM (SELECT split(line, '\t', -1) AS fields FROM (
+SELECT TRANSFORM(series, time, value, type)
+  ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t' LINES TERMINATED BY '\n' NULL DEFINED AS '\\N'
+  USING 'almanac transform --windows 1h,3h --from=-5 --type-column'
+  AS (line STRING)
+  ROW FORMAT DELIMITED FIELDS TERMINATED BY '\u0001' LINES TERMINATED BY '\n' NULL DEFINED AS '\u0002'
+FROM (SELECT series, time, value, type FROM (SELECT /*+ REPARTITION_BY_RANGE(series) */ * FROM (
+SELECT * FROM (
+SELECT concat(IF(name RLIKE '^[A-Za-z_:][A-Za-z0-9_:]*$', name, ''), IF(labels = '', '', concat('{', labels, '}'))) AS series, at, coalesce(CAST(at AS STRING), clock) AS time, value, type FROM (SELECT *, coalesce(number, NULL) AS at FROM (
+  SELECT CAST(`metric` AS STRING) AS name,
+    concat_ws(',',
+      IF(CAST(`metric` AS STRING) RLIKE '^[A-Za-z_:][A-Za-z0-9_:]*$', NULL, concat('"', replace(replace(replace(replace(replace(CAST(`metric` AS STRING), '\\', '\\\\'), '"', '\\"'), '\t', '\\t'), '\n', '\\n'), '\r', '\\r'), '"')),
+      concat('host=', concat('"', replace(replace(replace(replace(replace(nullif(CAST(`host` AS STRING), ''), '\\', '\\\\'), '"', '\\"'), '\t', '\\t'), '\n', '\\n'), '\r', '\\r'), '"')),
+      concat('"odd `name"=', concat('"', replace(replace(replace(replace(replace(nullif(CAST(`odd ``name` AS STRING), ''), '\\', '\\\\'), '"', '\\"'), '\t', '\\t'), '\n', '\\n'), '\r', '\\r'), '"'))) AS labels,
+    unix_millis(`ts`) AS number,
+    replace(replace(replace(CAST(`ts` AS STRING), '\t', '\\t'), '\n', '\\n'), '\r', '\\r') AS clock,
+    CAST(`value` AS STRING) AS value,
+    replace(replace(replace(CAST(`type` AS STRING), '\t', '\\t'), '\n', '\\n'), '\r', '\\r') AS type
+  FROM almanac_backfill_input
+  WHERE (coalesce(CAST(`host` AS STRING), '') = 'a\'b\\' AND coalesce(CAST(`metric` AS STRING), '') RLIKE '^(?:up|down)$') OR (NOT '' RLIKE '^(?:x)$')
+))
+) WHERE pmod(xxhash64(series), 8) = 3 AND (at IS NULL OR at >= -5) AND (at IS NULL OR at <= 1769860800000)
+)) SORT BY series, at)
+))
