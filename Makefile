@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench accuracy format lint clean
+.PHONY: help run build test bench accuracy fuzz soak format lint clean
 
 ARGS ?=
 RELEASE := -c release --static-swift-stdlib
@@ -37,6 +37,17 @@ accuracy: ## compare forecasts with statsforecast and FLAIR, anomalies with NAB'
 	.build/release/almanac-bench road-speeds ../shared/data/road-speeds/los_speed_60_sensors.csv
 	.build/release/almanac evaluate anomalies --data ../shared/data/nab --out .accuracy/nab
 	@scripts/nab-score.py --data ../shared/data/nab --scores .accuracy/nab
+
+fuzz: ## feed the parsers what libFuzzer thinks up, for a minute: make fuzz ARGS="-max_total_time=3600"
+	swift build --package-path fuzz -c release
+	@mkdir -p fuzz/corpus
+	cd fuzz && SWIFT_BACKTRACE=enable=no .build/release/Fuzz -max_len=4096 -artifact_prefix=corpus/ $(or $(ARGS),-max_total_time=60) corpus
+
+soak: ## many processes under fire for an hour, and a week of vehicles (debug)
+	@scripts/install-deps.sh test
+	swift build --build-tests
+	ALMANAC_TEST_TOPOLOGY_SECONDS=3600 ALMANAC_TEST_FLEET_HOURS=168 \
+	    swift test --skip-build --disable-xctest --no-parallel --filter "ChaosTests|FleetTests" $(ARGS)
 
 format: ## format the sources in place
 	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)

@@ -71,7 +71,7 @@ struct EventReplay: ~Copyable {
         bytes.removeAll(keepingCapacity: true)
         if ContinuousClock.now - told >= .seconds(1) {
             told = .now
-            Output.line("\(newest.map { SimulationRun.clock($0) } ?? "-")  \(sent) lines")
+            Output.line((newest.map { SimulationRun.clock($0) + "  " } ?? "") + "\(sent) lines")
         }
     }
 
