@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// A file of events sent to the program.
+/// Vehicles without vehicles: a file of events sent to the program, and a fleet within it.
 @Suite(.serialized) struct ReplayTests {
     /// Totals since the start by route and type.
     private func totals(_ port: Int) async -> [String: Int] {
@@ -56,5 +56,21 @@ import Testing
         #expect(long.code == 1 && long.error.contains("long:2: the line is longer"), "\(long)")
         let speed = try Program.run(["replay", file, "--speed", "soon"])
         #expect(speed.code == 64 && speed.error.contains("--speed soon"), "\(speed)")
+    }
+
+    @Test func oneCommandAnswersTotalWindowAndPoint() async throws {
+        let folder = try TemporaryFolder()
+        let port = freePort()
+        let almanac = try Server(
+            Program.path, ["run", "--simulate", "60", "--data", folder.path + "/data", "--listen", "127.0.0.1:\(port)"],
+            output: folder.path + "/run.log", environment: ["ALMANAC_COLLECT_HOST_ENABLED": "false"])
+        func rows(_ path: String, _ name: String) async -> Int {
+            (await get("http://127.0.0.1:\(port)/api/v1/traffic/\(path)").object[name] as? [Any])?.count ?? 0
+        }
+        try await eventually("total, window and point are answered; \(almanac.printed.suffix(500))", within: 60) {
+            let (totals, windows, visits) = (await rows("total", "rows"), await rows("window", "windows"), await rows("poi", "visits"))
+            return totals > 0 && windows > 0 && visits > 0
+        }
+        #expect(almanac.end(SIGTERM) == 0, "\(almanac.printed.suffix(500))")
     }
 }

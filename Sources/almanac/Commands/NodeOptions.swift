@@ -21,8 +21,8 @@ struct NodeOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Any key of the configuration; may be repeated.", valueName: "key=value"))
     var values: [String] = []
 
-    /// Starts these roles and works until a signal ends them.
-    func run(roles: Set<Role>) async throws {
+    /// Starts these roles, and a simulated fleet if one is wanted, and works until a signal ends them.
+    func run(roles: Set<Role>, simulatedVehicles: Int? = nil) async throws {
         let flags = try flags()
         let path = config ?? Output.environment["ALMANAC_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         let central = CentralFile()
@@ -39,7 +39,9 @@ struct NodeOptions: ParsableArguments {
         console.hide(loaded.configuration.secrets)
         for warning in loaded.warnings { Output.error("warning: \(warning)") }
         do {
-            try await Node.open(loaded.configuration, roles: roles, console: console, central: central, source: load).run()
+            let node = try await Node.open(
+                loaded.configuration, roles: roles, simulatedVehicles: simulatedVehicles, console: console, central: central, source: load)
+            try await node.run()
         } catch let failure as Failure {
             throw failure
         } catch {

@@ -14,10 +14,18 @@ struct RunCommand: AsyncParsableCommand {
               almanac run --config almanac.yaml
               almanac run --listen 127.0.0.1:5003 --data /var/lib/almanac
               almanac run --set collect.interval=5s
+              almanac run --simulate 100
               almanac run --set 'collect.scrape=[{job: app, targets: [app:9100]}]'
             """)
 
     @OptionGroup var options: NodeOptions
 
-    func run() async throws { try await options.run(roles: Set(Role.allCases)) }
+    @Option(help: ArgumentHelp("A fleet of as many simulated vehicles that reports all the time, to look around.", valueName: "vehicles"))
+    var simulate: Int?
+
+    func validate() throws {
+        guard (1...100_000).contains(simulate ?? 1) else { throw ValidationError("--simulate: give 1 to 100000 vehicles") }
+    }
+
+    func run() async throws { try await options.run(roles: Set(Role.allCases), simulatedVehicles: simulate) }
 }

@@ -50,7 +50,7 @@ struct SimulateCommand: AsyncParsableCommand {
             let sink = try target.sink()
             let run = SimulationRun(
                 simulation: simulation, plan: plan, sink: sink, batch: target.batch, truth: try truth.file.map { try FileSink($0) },
-                statusToError: target.out == "-")
+                status: target.out == "-" ? .error : .output)
             try await run.runUntilSignal()
         }
     }

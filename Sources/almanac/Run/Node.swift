@@ -18,10 +18,11 @@ final class Node: Sendable {
 
     /// Opens the data directory and what the roles stand on, and makes the roles. Throws what is wrong in words.
     /// - Parameters:
+    ///   - simulatedVehicles: how many report to this process from within it; nil for none.
     ///   - central: takes the configuration that all processes share, where there is one.
     ///   - source: reads the configuration again, for a reload.
     static func open(
-        _ configuration: Configuration, roles: Set<Role>, console: ConsoleLog, central: CentralFile,
+        _ configuration: Configuration, roles: Set<Role>, simulatedVehicles: Int? = nil, console: ConsoleLog, central: CentralFile,
         source: @escaping @Sendable () -> LoadedConfiguration
     ) async throws -> Node {
         try DataDirectory.prepare(configuration.data)
@@ -30,7 +31,7 @@ final class Node: Sendable {
         ProcessMetrics.register(registry)
         let backends = try await Backends.open(configuration, roles: roles, registry: registry)
         do {
-            return try Node(configuration, roles, console, backends, registry, central, source)
+            return try Node(configuration, roles, simulatedVehicles, console, backends, registry, central, source)
         } catch {
             await backends.close()
             throw error
@@ -38,8 +39,8 @@ final class Node: Sendable {
     }
 
     private init(
-        _ configuration: Configuration, _ roles: Set<Role>, _ console: ConsoleLog, _ backends: Backends, _ registry: MetricRegistry,
-        _ central: CentralFile, _ source: @escaping @Sendable () -> LoadedConfiguration
+        _ configuration: Configuration, _ roles: Set<Role>, _ simulatedVehicles: Int?, _ console: ConsoleLog, _ backends: Backends,
+        _ registry: MetricRegistry, _ central: CentralFile, _ source: @escaping @Sendable () -> LoadedConfiguration
     ) throws {
         self.configuration = configuration
         self.backends = backends
@@ -79,6 +80,10 @@ final class Node: Sendable {
                 services.append(.init(service: RoleService(name: "ready", work: { await dependencies.watch() }), serviceName: "ready"))
             }
             services.append(.init(service: RoleService(name: "collect", work: { try await collect.run() }), serviceName: "collect"))
+        }
+        if let simulatedVehicles {
+            let fleet = LiveFleet(vehicles: simulatedVehicles, log: backends.log, topic: configuration.topics.events)
+            services.append(.init(service: RoleService(name: "simulation", work: { try await fleet.run() }), serviceName: "simulation"))
         }
         var options = ServiceGroupConfiguration(services: services, logger: Logger(label: "lifecycle"))
         options.maximumGracefulShutdownDuration = .seconds(9)

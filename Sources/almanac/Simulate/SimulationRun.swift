@@ -23,7 +23,7 @@ struct SimulationRun: Sendable {
     private let sink: any EventSink
     private let batch: Int
     private let truth: FileSink?
-    private let statusToError: Bool
+    private let status: Status
     private var sent = 0
     private var told: ContinuousClock.Instant
     private var sentWhenTold = 0
@@ -32,7 +32,10 @@ struct SimulationRun: Sendable {
     private static let maximumBytes = 1 << 20
     private static let pause = Duration.milliseconds(200)
 
-    init(simulation: Simulation, plan: SimulationPlan, sink: any EventSink, batch: Int, truth: FileSink?, statusToError: Bool) {
+    /// Where it is told how far it is.
+    enum Status { case output, error, nowhere }
+
+    init(simulation: Simulation, plan: SimulationPlan, sink: any EventSink, batch: Int, truth: FileSink?, status: Status) {
         begin = ContinuousClock().now
         told = begin
         self.simulation = simulation
@@ -42,7 +45,7 @@ struct SimulationRun: Sendable {
         self.sink = sink
         self.batch = batch
         self.truth = truth
-        self.statusToError = statusToError
+        self.status = status
     }
 
     /// Runs to the end, or until the first SIGINT or SIGTERM; then it ends cleanly too.
@@ -61,7 +64,7 @@ struct SimulationRun: Sendable {
         try result.get()
     }
 
-    private mutating func run(isEnding: @escaping @Sendable () -> Bool) async throws {
+    mutating func run(isEnding: @escaping @Sendable () -> Bool) async throws {
         var lines: [UInt8] = []
         var unsent = 0
         do {
@@ -140,7 +143,13 @@ struct SimulationRun: Sendable {
         return (["\(counts.sent) events"] + parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }).joined(separator: ", ")
     }
 
-    private func show(_ line: String) { statusToError ? Output.error(line) : Output.line(line) }
+    private func show(_ line: String) {
+        switch status {
+        case .output: Output.line(line)
+        case .error: Output.error(line)
+        case .nowhere: break
+        }
+    }
 
     /// `2026-01-31 12:34:56` by the machine's clock.
     static func clock(_ time: Milliseconds) -> String { String(LocalTime.text(time).prefix { $0 != "," }) }
