@@ -2,23 +2,23 @@ import Storage
 import TimeSeries
 
 /// What is wrong with a selector, and where.
-struct SelectorError: Error, CustomStringConvertible {
+package struct SelectorError: Error, CustomStringConvertible {
     /// Counted from 1, in characters.
-    var position: Int
-    var message: String
-    var description: String { "\(message) at character \(position)" }
+    package var position: Int
+    package var message: String
+    package var description: String { "\(message) at character \(position)" }
 }
 
 /// Reads a Prometheus series selector: `name{a="b",c!="d",e=~"f.*",g!~"h"}`, also `{"quoted.name",a="b"}`.
 /// https://prometheus.io/docs/prometheus/latest/querying/basics/#instant-vector-selectors
-struct SelectorParser {
+package struct SelectorParser {
     static let maximumLength = 8192
     private let scalars: [Unicode.Scalar]
     private var at = 0
 
     private init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
-    static func parse(_ text: String) throws(SelectorError) -> [LabelMatcher] {
+    package static func parse(_ text: String) throws(SelectorError) -> [LabelMatcher] {
         guard text.utf8.count <= maximumLength else { throw SelectorError(position: maximumLength, message: "the selector is too long") }
         var parser = SelectorParser(text)
         return try parser.selector()

@@ -107,8 +107,8 @@ package final class PartAnalysis {
 
     /// Gives lines on when there are enough of them.
     package func flush(atLeast bytes: Int = PartAnalysis.flushBytes) async throws {
-        if writer.bytes.count < max(1, bytes) { return }
         try Task.checkCancellation()
+        if writer.bytes.count < max(1, bytes) { return }
         try await output.append(writer.bytes, types: types)
         writer.bytes.removeAll(keepingCapacity: true)
         types.removeAll(keepingCapacity: true)

@@ -7,7 +7,7 @@ package protocol PrometheusArchive: Sendable {
     /// The series that have samples in (from, to] and match one of the selectors, each once, with what the server says of their types.
     func series(matching selectors: [String], from: Milliseconds, to: Milliseconds) async throws -> [SeriesKey]
 
-    /// Raw samples of one series in (from, to], in order of time, with a staleness marker where it fell silent.
+    /// Raw samples of one series in (from, to], in order of time.
     func samples(of series: SeriesKey, after from: Milliseconds, upTo to: Milliseconds) async throws -> (
         times: [Milliseconds], values: [Double]
     )
@@ -21,6 +21,8 @@ package struct PrometheusInput: HistoryInput {
     private let span: (from: Milliseconds, to: Milliseconds)
     private static let groups = 64
     private static let piece: Milliseconds = 2 * 86_400_000
+    /// A raw series without a sample for so long has ended (Prometheus' lookback).
+    private static let lookback: Milliseconds = 300_000
     private let listing = Listing()
 
     private actor Listing {
@@ -56,14 +58,35 @@ package struct PrometheusInput: HistoryInput {
         for (key, text) in series.sorted(by: { $0.1.lexicographicallyPrecedes($1.1) }) {
             analysis.begin(key, text: text)
             var from = span.from
+            var last = Milliseconds.max
             while from < span.to {
                 let next = min(span.to, from + PrometheusInput.piece)
                 let samples = try await archive.samples(of: key, after: from, upTo: next)
-                try analysis.add(times: samples.times, values: samples.values)
+                let (times, values) = PrometheusInput.ended(samples.times, samples.values, &last)
+                try analysis.add(times: times, values: values)
                 try await analysis.flush()
                 from = next
             }
             try await analysis.end()
         }
+    }
+
+    /// Puts a staleness marker where the series fell silent: the API gives none. `last` is the time of the newest sample.
+    static func ended(
+        _ times: [Milliseconds], _ values: [Double], _ last: inout Milliseconds
+    ) -> (times: [Milliseconds], values: [Double]) {
+        var (outTimes, outValues): ([Milliseconds], [Double]) = ([], [])
+        outTimes.reserveCapacity(times.count + 8)
+        outValues.reserveCapacity(times.count + 8)
+        for (time, value) in zip(times, values) {
+            if last != .max, time - 1 - last >= lookback {
+                outTimes.append(last + lookback)
+                outValues.append(StaleMarker.value)
+            }
+            outTimes.append(time)
+            outValues.append(value)
+            last = time
+        }
+        return (outTimes, outValues)
     }
 }

@@ -1,6 +1,6 @@
-import Foundation
 import History
 import Records
+import Synchronization
 import TimeSeries
 
 /// Files whose rows name their series, in any order: rows go once into buckets by the fingerprint of their series, then each bucket is a part.
@@ -16,7 +16,7 @@ final class RowFilesInput: HistoryInput {
     static let memoryBytes = 256 << 20
     private static let stretchBytes = 4 << 20
     /// Samples analysed before lines are given on.
-    private static let blockSamples = 1 << 16
+    private static let blockSamples = 1 << 14
 
     private let files: [InputFile]
     private let filter: SeriesFilter
@@ -48,29 +48,16 @@ final class RowFilesInput: HistoryInput {
         if isSpilled, context.journal.stage("buckets") != nil { return sizes }
         try store.clear()
         let stretches = stretches()
-        var scanners = (0..<context.jobs).map { _ in BucketScanner(files: files, filter: filter, buckets: buckets, badRows: context.badRows)
+        let scanners = (0..<context.jobs).map { _ in
+            ScannerBox(BucketScanner(files: files, filter: filter, buckets: buckets, badRows: context.badRows))
         }
         var at = 0
         // Rounds: stretches are scanned side by side and put away in order, so that of two samples of one time the first stays the first.
         while at < stretches.count {
             try Task.checkCancellation()
             context.progress.set(stage: "reading rows", share: Double(at) / Double(stretches.count))
-            let round = stretches[at..<min(stretches.count, at + context.jobs)]
-            var results: [(Int, BucketScanner, Result<[BucketFrame], BackfillError>)] = []
-            await withTaskGroup(of: (Int, BucketScanner, Result<[BucketFrame], BackfillError>).self) { group in
-                for (i, stretch) in round.enumerated() {
-                    var scanner = scanners[i]
-                    group.addTask {
-                        let frames = scanner.scan(file: stretch.file, stretch.range)
-                        return (i, scanner, frames)
-                    }
-                }
-                scanners = []
-                for await result in group { results.append(result) }
-            }
-            results.sort { $0.0 < $1.0 }
-            for (_, scanner, frames) in results {
-                scanners.append(scanner)
+            let round = Array(stretches[at..<min(stretches.count, at + context.jobs)])
+            for frames in await scan(round, scanners) {
                 for (bucket, frame) in try frames.get().enumerated() { try store.append(frame, to: bucket) }
             }
             at += round.count
@@ -79,6 +66,20 @@ final class RowFilesInput: HistoryInput {
         try store.finish()
         if isSpilled { try context.journal.finish(stage: "buckets", value: "\(buckets)") }
         return sizes
+    }
+
+    private typealias Scanned = Result<[BucketFrame], BackfillError>
+
+    /// Scans stretches side by side, one for each scanner at most; the answers are in their order.
+    private func scan(_ round: [Stretch], _ scanners: [ScannerBox]) async -> [Scanned] {
+        await withTaskGroup(of: (Int, Scanned).self) { group in
+            for (i, (stretch, scanner)) in zip(round, scanners).enumerated() {
+                group.addTask { (i, scanner.scan(file: stretch.file, stretch.range)) }
+            }
+            var results: [(Int, Scanned)] = []
+            for await result in group { results.append(result) }
+            return results.sorted { $0.0 < $1.0 }.map(\.1)
+        }
     }
 
     private func stretches() -> [Stretch] {
@@ -119,6 +120,17 @@ final class RowFilesInput: HistoryInput {
     func finish() async { store.remove() }
 }
 
+/// A scanner that goes from task to task without being copied; one task at a time uses it.
+private final class ScannerBox: Sendable {
+    private let scanner: Mutex<BucketScanner>
+
+    init(_ scanner: BucketScanner) { self.scanner = Mutex(scanner) }
+
+    func scan(file: Int, _ range: Range<Int>) -> Result<[BucketFrame], BackfillError> {
+        scanner.withLock { $0.scan(file: file, range) }
+    }
+}
+
 /// Scans stretches and divides their rows by bucket. One a worker: it keeps what it has learnt of keys.
 private struct BucketScanner: Sendable {
     let files: [InputFile]
@@ -126,16 +138,15 @@ private struct BucketScanner: Sendable {
     let buckets: Int
     let badRows: BadRowReport
 
-    private enum Place: Sendable {
-        case bucket(Int32, ResolvedSeries)
-        case unwanted
-        case wrong(String)
-    }
-
     /// Of the file that was scanned last; files of one layout share it.
     private var scanner: RowScanner?
     private var fallback: LabelSet?
-    private var places: [Place] = []
+    /// By key: its bucket, or what stands for none.
+    private var places: [Int32] = []
+    private static let unwanted: Int32 = -1
+    private static let wrong: Int32 = -2
+    private var series: [ResolvedSeries?] = []
+    private var messages: [Int: String] = [:]
     private var columns = RowColumns()
     private var buffer: [UInt8] = []
     /// By key: its number in the frame of the stretch at hand, and that stretch.
@@ -190,6 +201,8 @@ private struct BucketScanner: Sendable {
         scanner = RowScanner(file.layout)
         fallback = file.fallback
         places = []
+        series = []
+        messages = [:]
         local = []
     }
 
@@ -201,15 +214,22 @@ private struct BucketScanner: Sendable {
         while places.count < count {
             let key = file.layout.keys.isEmpty ? [] : Array(scanner.table.key(places.count))
             switch resolver.resolve(key) {
-            case .series(let series): places.append(.bucket(Int32(series.key.id.high % UInt64(buckets)), series))
-            case .unwanted: places.append(.unwanted)
-            case .wrong(let message): places.append(.wrong(message))
+            case .series(let one):
+                series.append(one)
+                places.append(Int32(one.key.id.high % UInt64(buckets)))
+            case .unwanted:
+                series.append(nil)
+                places.append(BucketScanner.unwanted)
+            case .wrong(let message):
+                messages[places.count] = message
+                series.append(nil)
+                places.append(BucketScanner.wrong)
             }
             local.append((-1, 0))
         }
-        guard places.contains(where: { if case .wrong = $0 { true } else { false } }) else { return }
-        for (row, id) in columns.ids.enumerated() {
-            guard case .wrong(let message) = places[Int(id)] else { continue }
+        if messages.isEmpty { return }
+        for (row, id) in columns.ids.enumerated() where places[Int(id)] == BucketScanner.wrong {
+            let message = messages[Int(id)] ?? ""
             let key = scanner.table.key(Int(id))
             try badRows.note(message) { "\(file.path):\(place(of: key, occurrence: row, lines, begin, skip))" }
         }
@@ -229,7 +249,7 @@ private struct BucketScanner: Sendable {
         stretch += 1
         var frames = Array(repeating: BucketFrame(), count: buckets)
         var counts = [Int](repeating: 0, count: buckets)
-        for id in columns.ids { if case .bucket(let bucket, _) = places[Int(id)] { counts[Int(bucket)] += 1 } }
+        for id in columns.ids where places[Int(id)] >= 0 { counts[Int(places[Int(id)])] += 1 }
         for bucket in frames.indices {
             frames[bucket].ids.reserveCapacity(counts[bucket])
             frames[bucket].times.reserveCapacity(counts[bucket])
@@ -237,11 +257,11 @@ private struct BucketScanner: Sendable {
         }
         for row in columns.ids.indices {
             let id = Int(columns.ids[row])
-            guard case .bucket(let number, let series) = places[id] else { continue }
-            let bucket = Int(number)
-            if local[id].stretch != stretch {
+            let bucket = Int(places[id])
+            if bucket < 0 { continue }
+            if local[id].stretch != stretch, let one = series[id] {
                 local[id] = (stretch, Int32(frames[bucket].series.count))
-                frames[bucket].series.append(series)
+                frames[bucket].series.append(one)
             }
             frames[bucket].ids.append(local[id].id)
             frames[bucket].times.append(columns.times[row])

@@ -2,7 +2,8 @@ import History
 import Records
 import TimeSeries
 
-/// Files of one series each; each file is a part, read from begin to end in bounded memory. A file whose times go back is read whole and sorted.
+/// Files of one series each; each file is a part. One of up to 256 MiB is held whole (16 bytes a row) and sorted where its times go
+/// back; a larger one is read in blocks and must be in order of time.
 struct SeriesFilesInput: HistoryInput {
     let files: [InputFile]
     /// Of files without times: that of the first row, and the distance of rows.
@@ -10,8 +11,10 @@ struct SeriesFilesInput: HistoryInput {
     let filter: SeriesFilter
     let badRows: BadRowReport
 
-    /// The largest file that is sorted in memory, bytes.
-    private static let sortedBytes = 1 << 30
+    /// The largest file that is read whole, and sorted where it must be, bytes.
+    private static let heldBytes = 256 << 20
+    /// Samples analysed before lines are given on.
+    private static let blockSamples = 1 << 14
 
     var details: [(name: String, value: String)] { files.map { ("file \($0.path)", "\($0.size) bytes") } }
 
@@ -22,12 +25,12 @@ struct SeriesFilesInput: HistoryInput {
         let labels = file.fallback
         if !filter.takes(labels) { return }
         analysis.begin(SeriesKey(labels: labels, type: .guess(name: labels.name)), text: SeriesNotation.bytes(labels))
-        if file.size > SeriesFilesInput.sortedBytes {
-            try await stream(file, into: analysis)
+        if file.size <= SeriesFilesInput.heldBytes {
+            try await hold(file, into: analysis)
         } else if try isOrdered(file) {
             try await stream(file, into: analysis)
         } else {
-            try sort(file, into: analysis)
+            throw BackfillError(.badRow, "\(file.path): its times go back; a file of over 256 MiB must be in order of time: sort it")
         }
         try await analysis.end()
     }
@@ -48,25 +51,29 @@ struct SeriesFilesInput: HistoryInput {
     private func stream(_ file: InputFile, into analysis: PartAnalysis) async throws {
         var reader = try SeriesFileReader(file, grid: grid, badRows: badRows)
         while try reader.next() {
-            do {
-                try analysis.add(times: reader.columns.times, values: reader.columns.values)
-            } catch {
-                throw BackfillError(
-                    .badRow, "\(reader.place) and following: \(error); a file of over 1 GiB must be in order of time: sort it")
-            }
+            try analysis.add(times: reader.columns.times, values: reader.columns.values)
             try await analysis.flush()
         }
     }
 
-    private func sort(_ file: InputFile, into analysis: PartAnalysis) throws {
+    private func hold(_ file: InputFile, into analysis: PartAnalysis) async throws {
         var reader = try SeriesFileReader(file, grid: grid, badRows: badRows)
         var all = RowColumns()
         while try reader.next() {
             all.times += reader.columns.times
             all.values += reader.columns.values
         }
-        TimeOrder.sort(&all.times, &all.values)
-        try analysis.add(times: all.times, values: all.values)
+        if !zip(all.times, all.times.dropFirst()).allSatisfy({ $0 <= $1 }) { TimeOrder.sort(&all.times, &all.values) }
+        for at in stride(from: 0, to: all.times.count, by: SeriesFilesInput.blockSamples) {
+            let range = at..<min(all.times.count, at + SeriesFilesInput.blockSamples)
+            try all.times.withUnsafeBufferPointer { times in
+                try all.values.withUnsafeBufferPointer { values in
+                    try analysis.add(
+                        times: UnsafeBufferPointer(rebasing: times[range]), values: UnsafeBufferPointer(rebasing: values[range]))
+                }
+            }
+            try await analysis.flush()
+        }
     }
 }
 
@@ -83,7 +90,6 @@ private struct SeriesFileReader {
     private(set) var columns = RowColumns()
     private var buffer: [UInt8] = []
     private var at: Int
-    private var begin = 0
     private var rows = 0
 
     /// - Parameter badRows: nil passes over bad rows in silence.
@@ -96,20 +102,17 @@ private struct SeriesFileReader {
         at = file.layout.headerBytes
     }
 
-    /// Where the block at hand begins.
-    var place: String { "\(file.path):\(lines.lineNumber(at: begin))" }
-
     /// Reads the next block into `columns`; false at the end.
     mutating func next() throws -> Bool {
         if at >= lines.size { return false }
         try Task.checkCancellation()
         var skip = 0
         let end = min(lines.size, at + SeriesFileReader.blockBytes)
-        begin = try lines.lines(in: at..<end, isLineStart: at == file.layout.headerBytes, into: &buffer, skip: &skip)
+        let begin = try lines.lines(in: at..<end, isLineStart: at == file.layout.headerBytes, into: &buffer, skip: &skip)
         at = end
         columns.removeAll()
         var failure: BackfillError?
-        let (path, lines, begin, badRows) = (file.path, lines, begin, badRows)
+        let (path, lines, badRows) = (file.path, lines, badRows)
         buffer.withUnsafeBufferPointer { bytes in
             _ = scanner.scan(UnsafeBufferPointer(rebasing: bytes[skip...]), into: &columns) { row in
                 do throws(BackfillError) {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Byte strings to dense numbers: open addressing over one buffer, so that a known key costs a hash and a comparison and no allocation.
 struct KeyTable {
     private var slots: [Int32]
@@ -30,10 +32,16 @@ struct KeyTable {
         return (id, true)
     }
 
-    private func equals(_ id: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+    /// Whether key number `id` is `key`.
+    @inline(__always)
+    func equals(_ id: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
         let start = id == 0 ? 0 : ends[id - 1]
-        guard ends[id] - start == key.count else { return false }
-        return bytes.withUnsafeBufferPointer { UnsafeBufferPointer(rebasing: $0[start..<(start + key.count)]).elementsEqual(key) }
+        guard ends[id] &- start == key.count else { return false }
+        guard let other = key.baseAddress else { return true }
+        return bytes.withUnsafeBufferPointer { bytes in
+            guard let own = bytes.baseAddress else { return false }
+            return memcmp(own + start, other, key.count) == 0
+        }
     }
 
     private mutating func grow() {

@@ -24,8 +24,9 @@ struct BadRow: Sendable {
 struct RowScanner {
     let layout: RowLayout
     private(set) var table = KeyTable()
-    private var lastKey: [UInt8] = []
-    private var lastID: Int32 = -1
+    private var lastID = -1
+    /// By key: the one that stood in the next row the last time.
+    private var followers: [Int] = []
     private var joined: [UInt8] = []
     private let isKeyWhole: Bool
 
@@ -177,13 +178,17 @@ struct RowScanner {
 
     @inline(__always)
     private mutating func intern(_ key: UnsafeBufferPointer<UInt8>) -> Int32 {
-        // Rows of one series often stand together.
-        if lastID >= 0, lastKey.count == key.count, lastKey.withUnsafeBufferPointer({ $0.elementsEqual(key) }) { return lastID }
-        let id = Int32(truncatingIfNeeded: table.intern(key).id)
+        // Rows of one series stand together, or the series of a scrape follow each other in the same order every time: what came after this key the
+        // last time comes again.
+        if lastID >= 0, followers[lastID] >= 0, table.equals(followers[lastID], key) {
+            lastID = followers[lastID]
+            return Int32(truncatingIfNeeded: lastID)
+        }
+        let (id, isNew) = table.intern(key)
+        if isNew { followers.append(-1) }
+        if lastID >= 0 { followers[lastID] = id }
         lastID = id
-        lastKey.removeAll(keepingCapacity: true)
-        lastKey.append(contentsOf: key)
-        return id
+        return Int32(truncatingIfNeeded: id)
     }
 
     @inline(never)

@@ -92,7 +92,7 @@ package struct TransformFilter {
     private mutating func take(_ id: Int32, _ range: Range<Int>, _ block: [UInt8]) throws {
         if id != currentID { try begin(id, row: range.lowerBound, block) }
         guard analysis != nil else {
-            for row in range.dropFirst() { try note(wrong ?? "", row: row, block) }
+            for row in range { try note(wrong ?? "", row: row, block) }
             return
         }
         do {
@@ -121,7 +121,6 @@ package struct TransformFilter {
             endSeries()
             currentID = id
             wrong = message
-            try note(message, row: row, block)
         case .series(let next):
             // The same series, its labels in another order.
             if series?.key == next.key, analysis != nil {

@@ -81,6 +81,18 @@ struct PrometheusClient: Sendable {
         }
     }
 
+    /// The labels of the series that have samples between the times and match one of the selectors.
+    func series(_ selectors: [String], from: Milliseconds, to: Milliseconds) async throws -> [LabelSet] {
+        let parameters = selectors.map { ("match[]", $0) } + [("start", seconds(from)), ("end", seconds(to))]
+        let answer = try await ask("series", parameters)
+        guard let data = (try? JSONValue(parsing: answer.body))?["data"]?.arrayValue else {
+            throw PrometheusFailure.unavailable("the list of series of \(redacted(base)) cannot be read")
+        }
+        return data.map { one in
+            LabelSet((one.objectValue ?? []).compactMap { name, value in value.stringValue.map { Label(name, $0) } })
+        }
+    }
+
     private func matrix(_ path: String, _ parameters: [(String, String)], _ query: String) async throws -> MatrixColumns {
         let answer = try await ask(path, parameters)
         do {

@@ -52,7 +52,7 @@ struct Backends: Sendable {
         for await _ in ends {}
     }
 
-    private static func openLog(_ configuration: Configuration, _ registry: MetricRegistry) async throws -> any MessageLog {
+    static func openLog(_ configuration: Configuration, _ registry: MetricRegistry) async throws -> any MessageLog {
         let logger = Logger(label: "log")
         switch configuration.messaging.kind {
         case .embedded:
@@ -62,7 +62,7 @@ struct Backends: Sendable {
         }
     }
 
-    private static func openStore(_ configuration: Configuration, _ registry: MetricRegistry) throws -> any ResultStore {
+    static func openStore(_ configuration: Configuration, _ registry: MetricRegistry) throws -> any ResultStore {
         switch configuration.store.kind {
         case .sqlite: return try SQLiteStore(configuration.sqliteOptions)
         case .mysql: return try MySQLStore(configuration.mysqlOptions, metrics: registry, logger: Logger(label: "mysql"))

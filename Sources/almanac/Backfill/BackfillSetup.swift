@@ -1,0 +1,85 @@
+import Backfilling
+import Logging
+import Messaging
+import Settings
+import Storage
+import Telemetry
+import TimeSeries
+
+/// A backfill as the command line and the configuration ask for it; the same for this machine and for a cluster.
+struct BackfillSetup: Sendable {
+    var job: BackfillJob
+    var configuration: Configuration
+    var jobs: Int
+    var stateDirectory: String
+    /// Of files without times: the time of the first row and the distance of rows.
+    var grid: (start: Milliseconds, step: Milliseconds)?
+
+    /// Opens the output. Throws what is wrong with it.
+    func openOutput() async throws -> OpenedOutput {
+        let logger = Logger(label: "backfill")
+        switch try BackfillOutput(job.output) {
+        case .files(let directory): return OpenedOutput(sink: try FilesSink(directory: directory)) {}
+        case .store:
+            let store = try openStore()
+            return OpenedOutput(sink: StoreSink(store: store, logger: logger)) { await store.close() }
+        case .topic:
+            let log = try await Backends.openLog(configuration, MetricRegistry())
+            let topic = configuration.topics.prometheusdata
+            return OpenedOutput(sink: TopicSink(log: log, topic: topic, logger: logger)) { await log.close() }
+        }
+    }
+
+    /// The store of the configuration.
+    func openStore() throws -> any ResultStore {
+        if configuration.store.kind == .sqlite { try DataDirectory.prepare(configuration.data) }
+        return try Backends.openStore(configuration, MetricRegistry())
+    }
+}
+
+/// A sink and how to let go of what stands behind it.
+struct OpenedOutput: Sendable {
+    var sink: any HistorySink
+    var close: @Sendable () async -> Void
+}
+
+/// The forms of `--output`.
+enum BackfillOutput: Equatable {
+    case files(String)
+    case store
+    case topic
+
+    init(_ text: String) throws {
+        if text == "store" {
+            self = .store
+        } else if text == "topic" {
+            self = .topic
+        } else if text.hasPrefix("files:"), text.utf8.count > 6 {
+            self = .files(String(text.dropFirst(6)))
+        } else {
+            throw Failure("--output \(text): give files:DIR, store or topic")
+        }
+    }
+}
+
+/// The forms of `--input` on this machine.
+enum BackfillInput: Equatable {
+    case store
+    case sqlite(String)
+    case prometheus(String)
+    case files(String)
+
+    init(_ text: String) throws {
+        if text == "store" {
+            self = .store
+        } else if text.hasPrefix("sqlite:") {
+            self = .sqlite(String(text.dropFirst(7)))
+        } else if text.hasPrefix("prometheus:") {
+            self = .prometheus(String(text.dropFirst(11)))
+        } else if text.isEmpty {
+            throw Failure("--input is empty: give a file, a folder, store, sqlite:PATH or prometheus:URL")
+        } else {
+            self = .files(text)
+        }
+    }
+}
