@@ -11,11 +11,12 @@ import Traffic
 import TrafficSimulation
 import TrafficTruth
 
-/// Three analyzers as processes of their own, killed at random while a fleet reports over two midnights: the database ends with the truth.
+/// Analyzers as processes of their own, three of them, killed at random while a fleet reports over two midnights: the database ends with the truth.
 @Suite(.enabled(if: Topology.isPossible), .serialized) struct FleetTests {
     private static func setting(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
     private static let vehicles = Int(setting("ALMANAC_TEST_FLEET_VEHICLES") ?? 30)
+    private static let analyzers = Int(setting("ALMANAC_TEST_FLEET_ANALYZERS") ?? 3)
     private static let hours = Milliseconds(setting("ALMANAC_TEST_FLEET_HOURS") ?? 9)
 
     /// Two zones, so two midnights; two windows.
@@ -28,7 +29,7 @@ import TrafficTruth
     }
 
     private static let plan = Topology.Plan(
-        startsExporters: false, roles: [("analyze", 3), ("store", 2)],
+        startsExporters: false, roles: [("analyze", analyzers), ("store", 2)],
         more: """
             traffic:
               zone: Europe/Rome
