@@ -1,7 +1,7 @@
 import Glibc
 
 /// The benchmarks that the README quotes. Build in release: `make bench`. Names as arguments choose some: windows, line, memory,
-/// profile, forecast, traffic, cassandra, kafka, mysql, and simulation, which takes minutes and runs only when it is named;
+/// profile, forecast, backfill, traffic, cassandra, kafka, mysql, and simulation, which takes minutes and runs only when it is named;
 /// `road-speeds FILE` replays real speeds, `cassandra HOST:PORT ROWS` writes to a node.
 @main
 struct AlmanacBench {
@@ -25,6 +25,7 @@ struct AlmanacBench {
         if isChosen("windows") { windowBenchmarks(&report) }
         if isChosen("profile") { profileBenchmarks(&report) }
         if isChosen("forecast") { forecastBenchmarks(&report) }
+        if isChosen("backfill") { try await backfillBenchmarks(&report) }
         if isChosen("traffic") { trafficBenchmarks(&report) }
         if isChosen("cassandra") { try cassandraBenchmarks(&report) }
         if isChosen("line") { try await lineBenchmark(&report) }

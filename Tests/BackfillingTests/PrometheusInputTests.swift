@@ -33,7 +33,8 @@ private struct SetArchive: PrometheusArchive {
         let job = BackfillJob(input: "prometheus", output: "files", options: options)
         let journal = try Journal.open(directory: folder.file("state"), job: job)
         let context = BackfillContext(
-            job: job, journal: journal, jobs: 2, badRows: BadRowReport(.fail), progress: BackfillProgress(), directory: folder.file("state"))
+            job: job, journal: journal, jobs: 2, badRows: BadRowReport(.fail), progress: BackfillProgress(), directory: folder.file("state")
+        )
         let input = try PrometheusInput(SetArchive(set: set), match: [], options: options)
         _ = try await LocalBackfill(context, input: input, sink: FilesSink(directory: folder.file("out"))).run()
         // The same samples with a marker in each silence, in one piece.

@@ -97,6 +97,8 @@ struct BackfillCommand: AsyncParsableCommand {
     }
 
     private func setup() throws -> BackfillSetup {
+        // Said before anything is opened.
+        if spark == nil { _ = try BackfillOutput(output) }
         let path = config ?? Output.environment["ALMANAC_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         let loaded = Configuration.load(path: path, environment: Output.environment, flags: try SettingFlags.parse(values))
         if !loaded.mistakes.isEmpty {
