@@ -9,7 +9,7 @@ RELEASE := -c release --static-swift-stdlib
 SWIFT_SOURCES := Sources Tests Package.swift
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## build for release and run Almanac on this machine: http://127.0.0.1:5002/
 	@scripts/install-deps.sh run
@@ -25,6 +25,13 @@ test: ## build and run all tests (debug): make test ARGS="--filter WindowTests"
 	@scripts/install-deps.sh test
 	swift build --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(ARGS)
+
+test-spark: ## install Spark from PyPI into .build and run the tests that need it: make test-spark ARGS="--skip SparkProgramTests"
+	@scripts/install-deps.sh run
+	@scripts/test-spark.sh $(ARGS)
+
+proto: ## generate the messages of Spark Connect anew; needs protoc
+	@scripts/spark-proto.sh
 
 bench: ## build the benchmarks for release and run them
 	@scripts/install-deps.sh run

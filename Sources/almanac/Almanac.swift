@@ -20,7 +20,7 @@ struct Almanac: AsyncParsableCommand {
             RunCommand.self, CollectCommand.self, AnalyzeCommand.self, StoreCommand.self, ServeCommand.self, ExporterCommand.self,
             SimulateCommand.self, ReplayCommand.self, InitCommand.self, CheckCommand.self, ConfigCommand.self, ProbeCommand.self,
             DescribeCommand.self, EvaluateCommand.self,
-            TransformCommand.self, BackfillCommand.self, VersionCommand.self,
+            TransformCommand.self, BackfillCommand.self, SparkStreamCommand.self, VersionCommand.self,
         ])
 
     /// Errors of this program are one line on standard error and code 1; those of the command line are ArgumentParser's.
