@@ -39,7 +39,9 @@ struct BackfillRun {
         case .failure(let error) where error is CancellationError:
             let snapshot = progress.snapshot
             throw Failure("stopped with \(snapshot.doneParts) of \(snapshot.parts) parts done; the same command goes on from there")
-        case .failure(let error): throw error
+        case .failure(let error as Failure): throw error
+        // One line, whichever part it comes from.
+        case .failure(let error): throw Failure("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))
         }
     }
 
