@@ -7,8 +7,8 @@
         /// Bytes of a file in one message.
         private static let chunk = 1 << 20
 
-        /// Sends a file to the server, which gives it to every executor: it lies in their folder of files, which is on the path of commands
-        /// that `TRANSFORM` starts, and may be run. Memory: one chunk.
+        /// Sends a file to the server, which gives it to every executor: a command that `TRANSFORM` starts finds it as `./<session>/<name>`,
+        /// and may run it. Memory: one chunk.
         package func addFile(_ path: String, name: String) async throws(SparkError) {
             guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else {
                 throw SparkError(.query, "\(path) cannot be read or is empty")

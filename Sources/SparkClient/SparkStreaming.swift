@@ -44,9 +44,9 @@
                 errorClass: answer.exception.hasErrorClass ? answer.exception.errorClass : nil)
         }
 
-        /// Spark's report on the last batch, as JSON; nil before the first.
-        package func lastProgress(_ query: SparkQueryID) async throws -> String? {
-            try await command(query) { $0.lastProgress = true }.recentProgress.recentProgressJson.last
+        /// Spark's reports on the newest batches (100 unless it is configured otherwise), as JSON, oldest first.
+        package func recentProgress(_ query: SparkQueryID) async throws -> [String] {
+            try await command(query) { $0.recentProgress = true }.recentProgress.recentProgressJson
         }
 
         package func stop(_ query: SparkQueryID) async throws {

@@ -18,7 +18,7 @@
                 var options = SimulationOptions()
                 options.fleet.preset = try #require(FleetPreset.named("italy"))
                 options.fleet.vehicles = 10
-                options.fleet.interval = 60_000
+                options.fleet.interval = 120_000
                 options.fleet.start = 1_774_728_000_000  // 2026-03-28T20:00Z
                 options.delivery.duplicates = 0.02
                 options.delivery.disorder = 0.03
@@ -93,8 +93,8 @@
                 let lines = bytes.split(separator: 0x0A)
                 try FileManager.default.createDirectory(atPath: folder.file("in"), withIntermediateDirectories: true)
                 // Several batches: the watermark moves between them, and state is kept and dropped.
-                for i in 0..<4 {
-                    let part = lines[(i * lines.count / 4)..<((i + 1) * lines.count / 4)]
+                for i in 0..<2 {
+                    let part = lines[(i * lines.count / 2)..<((i + 1) * lines.count / 2)]
                     let path = folder.file("in/\(i).ndjson")
                     try Data(part.joined(separator: [0x0A])).write(to: URL(fileURLWithPath: path))
                     try FileManager.default.setAttributes(

@@ -44,6 +44,11 @@
             }
         }
 
+        /// A file that was sent lies in a folder of its session, in the one that the command starts in.
+        private static func command(_ arguments: SparkArguments, _ session: SparkSession) -> String {
+            arguments.shipBinary == nil ? arguments.transformCommand : "PATH=\"$PWD/\(session.id):$PATH\" \(arguments.transformCommand)"
+        }
+
         private static func makeQuery(
             _ setup: BackfillSetup, _ input: SparkInput, _ arguments: SparkArguments, _ session: SparkSession
         ) async throws -> BackfillQuery {
@@ -68,7 +73,7 @@
             let job = setup.job
             var query = BackfillQuery(
                 source: source, columns: try BackfillColumns(of: columns, names: arguments.names), buckets: arguments.buckets,
-                command: arguments.transformCommand,
+                command: command(arguments, session),
                 arguments: job.options.transformArguments + (job.badRows == .skip ? ["--bad-rows", "skip"] : []))
             query.from = job.options.firstSample
             query.to = job.options.to
@@ -81,7 +86,7 @@
         private func run() async throws {
             var job = setup.job
             job.details += [
-                ("buckets", "\(query.buckets)"), ("command", query.command), ("columns", "\(arguments.names)"),
+                ("buckets", "\(query.buckets)"), ("command", arguments.transformCommand), ("columns", "\(arguments.names)"),
             ]
             let journal = try Journal.open(directory: setup.stateDirectory, job: job)
             let done = journal.parts

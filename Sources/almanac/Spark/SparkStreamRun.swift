@@ -115,7 +115,7 @@
                 var rest: [Running] = []
                 for var query in running {
                     let status = try await session.status(query.id)
-                    if let progress = try await session.lastProgress(query.id) { tell(progress, &query) }
+                    for progress in try await session.recentProgress(query.id) { tell(progress, &query) }
                     if status.isActive {
                         rest.append(query)
                     } else if let error = try await session.exception(query.id) {
@@ -133,7 +133,7 @@
         /// A line for each batch that had rows.
         private func tell(_ progress: String, _ query: inout Running) {
             guard let json = try? JSONValue(parsing: Array(progress.utf8)), let batch = json["batchId"]?.int64Value,
-                batch != query.lastBatch
+                batch > query.lastBatch
             else { return }
             query.lastBatch = batch
             let rows = json["numInputRows"]?.int64Value ?? 0
