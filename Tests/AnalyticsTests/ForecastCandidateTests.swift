@@ -9,7 +9,7 @@ import Testing
     private func candidates(_ x: [Double]) throws -> [any ForecastCandidate] {
         [
             LastValue(), RecentMedian(width: 5), RecentMedian(width: 60), ExponentialSmoothing(gain: 0.3),
-            try #require(LevelAutoregression(fitting: x)), try #require(DifferenceAutoregression(fitting: x)),
+            try #require(WinsorisedAutoregression(fitting: x)), try #require(DifferenceAutoregression(fitting: x)),
             try #require(LogAutoregression(fitting: x)), try #require(SeasonalAutoregression(fitting: x, period: 24)),
         ]
     }
@@ -89,14 +89,28 @@ import Testing
 
     @Test func autoregressionIteratesItsEquation() throws {
         var random = SeededGenerator(seed: 8)
-        var x = random.autoregression(0.9, count: 500)
-        for t in 2..<500 { x[t] += 0.3 * x[t - 2] * 0.1 }
-        let candidate = try #require(LevelAutoregression(fitting: x, maximumOrder: 6))
-        var values = Array(x.prefix(400))
-        for _ in 0..<13 {
-            values.append(candidate.coefficients.enumerated().reduce(0) { $0 + $1.element * values[values.count - 1 - $1.offset] })
-        }
-        for (a, b) in zip(candidate.path(x, origin: 400, horizon: 13), values.suffix(13)) { #expect(abs(a - b) < 1e-10) }
+        let x = random.autoregression(0.9, count: 400)
+        // The band from -2 to 2, the mean 0.5, two coefficients.
+        let candidate = try #require(WinsorisedAutoregression(parameters: [-2, 2, 0.5, 0.75, -0.25]))
+        var values = x.map { min(max($0, -2), 2) - 0.5 }
+        for _ in 0..<13 { values.append(0.75 * values[values.count - 1] - 0.25 * values[values.count - 2]) }
+        for (a, b) in zip(candidate.path(x, origin: 400, horizon: 13), values.suffix(13)) { #expect(abs(a - 0.5 - b) < 1e-10) }
+        #expect(WinsorisedAutoregression(parameters: [2, -2, 0]) == nil)
+    }
+
+    /// Bursts of a hundred standard deviations: the plain coefficient shrinks to nothing, this one stays, and a burst is not carried on.
+    @Test func burstsDoNotBendTheWinsorisedAutoregression() throws {
+        var random = SeededGenerator(seed: 41)
+        var x = random.autoregression(0.8, count: 2_000)
+        let clean = try #require(WinsorisedAutoregression(fitting: x, maximumOrder: 1)).coefficients[0]
+        #expect(abs(clean - 0.8) < 0.05)
+        for t in stride(from: 40, to: 1_999, by: 80) { x[t] += 160 }
+        x[1_999] = 160
+        let plain = try #require(AutoregressiveOrder.fit(x, maximumOrder: 1))
+        #expect((plain.first ?? 0) < 0.2)
+        let candidate = try #require(WinsorisedAutoregression(fitting: x, maximumOrder: 1))
+        #expect(candidate.coefficients[0] > 0.6, "\(candidate.coefficients)")
+        #expect(candidate.path(x, origin: 2_000, horizon: 1)[0] < 8)
     }
 
     @Test func autoregressionOfDifferencesGoesOnWithASlope() throws {
@@ -109,8 +123,8 @@ import Testing
     }
 
     @Test func tooShortForAnAutoregression() {
-        #expect(LevelAutoregression(fitting: []) == nil)
-        #expect(LevelAutoregression(fitting: [1, -1, 1]) == nil)
+        #expect(WinsorisedAutoregression(fitting: []) == nil)
+        #expect(WinsorisedAutoregression(fitting: [1, -1, 1]) == nil)
         #expect(LogAutoregression(fitting: [2, 2, 2]) == nil)
         #expect(SeasonalAutoregression(fitting: ramp, period: 21) == nil)
         #expect(SeasonalAutoregression(fitting: ramp, period: 1) == nil)
@@ -175,17 +189,15 @@ import Testing
         let actual = (1...99).map(Double.init).shuffled()
         let none = [Double](repeating: 0, count: 99)
         let ones = [Double](repeating: 1, count: 99)
-        let quantiles = ResidualQuantiles(forecasts: none, actual: actual, width: 1, scales: ones) { _, _ in 1.5 }
-        for (offset, rank) in zip(quantiles.column(0), [2.0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98]) {
-            let expected = 50 + 1.5 * (rank - 50)
-            #expect(abs(Double(offset) - expected) < 1e-4)
+        let widening = IntervalWidening(independent: 19, isStatistic: false)
+        let quantiles = ResidualQuantiles(forecasts: none, actual: actual, width: 1, scales: ones, widening: [widening])
+        for (place, rank) in [2.0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98].enumerated() {
+            // 18 degrees of freedom.
+            let factor = place == 0 || place == 10 ? 1.04 + 1.8 / 18 : 1.02 + 0.9 / 18
+            #expect(abs(Double(quantiles.column(0)[place]) - (50 + factor * (rank - 50))) < 1e-4)
         }
         #expect(quantiles.isAscending)
         #expect(ResidualQuantiles.ranks(1) == [Int](repeating: 0, count: 11))
-        // Ten steps from origins two apart: of 360 rows 72 are independent.
-        let (step, statistic) = (1 + 2.2 / 72.0, 1 + 9 / 72.0)
-        #expect(abs(ResidualQuantiles.widening(column: 9, horizon: 10, stride: 2, count: 360) - step) < 1e-12)
-        #expect(abs(ResidualQuantiles.widening(column: 10, horizon: 10, stride: 2, count: 360) - statistic) < 1e-12)
     }
 
     /// Errors of a series whose steps are ten times as large every other 200 samples.

@@ -199,4 +199,47 @@ import Testing
         #expect(1.0...1.55 ~= offsets[9])
         #expect(1.4...2.5 ~= offsets[10])
     }
+
+    /// With a fit every three samples a forecast of ten steps is scored all the same, in the unit of the newest model.
+    @Test func aForecastThatWaitsOutlivesAFit() throws {
+        var random = SeededGenerator(seed: 16)
+        let x = random.noise(700).map { 40 + 8 * $0 }
+        func model(_ end: Int) throws -> ForecastModel {
+            try #require(ForecastModel.fit(Array(x[(end - 400)..<end]).span, horizon: 10).value)
+        }
+        var state = ForecastState(model: try model(400))
+        for t in 400..<700 {
+            if t % 3 == 0 { state.refit(try model(t)) }
+            _ = state.forecast(from: Array(x[(t - 400)..<t]).span)
+            state.update(x[t])
+        }
+        #expect(state.widths.counts[3...] == [30, 30, 30])
+        // The unit of a model of twice the values: everything that waits is half as large in it.
+        state = ForecastState(model: try model(400))
+        _ = state.forecast(from: Array(x[..<400]).span)
+        for t in 400..<404 { state.update(x[t]) }
+        let before = try #require(state.pendingForecast)
+        let wide = SeriesScaling(shrink: 1, factor: state.model.scaling.factor / 2, mean: state.model.scaling.mean, floor: 0)
+        let other = ForecastModel(horizon: 10, kind: .pooled, count: 400, scaling: wide, table: state.model.table)
+        state.refit(other)
+        let after = try #require(state.pendingForecast)
+        for (a, b) in zip(
+            before.centre + [before.scale, before.high, before.low, before.sum],
+            after.centre + [after.scale, after.high, after.low, after.sum])
+        {
+            #expect(abs(a - 2 * b) < 1e-5, "\(a) \(b)")
+        }
+        #expect(after.arrived == 4)
+        // Another horizon has other columns.
+        state.refit(try #require(ForecastModel.fit(Array(x[..<400]).span, horizon: 5).value))
+        #expect(state.pendingForecast == nil)
+    }
+
+    @Test func bytesOfAnotherVersionAreRefused() throws {
+        var random = SeededGenerator(seed: 17)
+        var bytes = ForecastState(model: try #require(ForecastModel.fit(random.noise(300).span, horizon: 10).value)).encode()
+        #expect(ForecastState(decoding: bytes) != nil)
+        bytes[0] -= 1
+        #expect(ForecastState(decoding: bytes) == nil)
+    }
 }

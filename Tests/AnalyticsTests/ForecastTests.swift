@@ -33,6 +33,41 @@ import Testing
         #expect(widths == widths.sorted() && widths[9] > 2.5 * widths[0])
     }
 
+    /// Where not even three horizons are known: of noise, extremes and mean are those of the last block, not of the last value.
+    @Test func ofFewSamplesTheLastBlockTells() throws {
+        let x: [Double] = [3, 9, 4, 6, 2, 7, 5, 8, 1, 6, 5, 4]
+        let forecast = try #require(forecast(x, horizon: 10).value)
+        #expect(abs(forecast.max.expected - 8) < 1e-6)
+        #expect(abs(forecast.min.expected - 1) < 1e-6)
+        // Half of the last value 4, half of the mean of the last ten, 4.8.
+        #expect(abs(forecast.avg.expected - 4.4) < 1e-6)
+    }
+
+    /// 120 samples at 40 steps: tried at past origins, though these hardly differ, and the intervals know that. The bounds leave four
+    /// standard errors of the 80 series.
+    @Test func youngSeriesAreForecastAndSayHowLittleIsKnown() throws {
+        var random = SeededGenerator(seed: 51)
+        var (error, naive, inside) = (0.0, 0.0, [0.0, 0, 0])
+        let runs = 80.0
+        for run in 0..<Int(runs) {
+            let x = random.autoregression(run % 2 == 0 ? 0.3 : 0.9, count: 160)
+            let model = try #require(ForecastModel.fit(Array(x[..<120]).span, horizon: 40).value)
+            #expect(model.kind == .pooled)
+            let forecast = try #require(model.forecast(from: Array(x[..<120]).span).value)
+            let next = x[120...]
+            for (s, value) in next.enumerated() {
+                error += abs(forecast.path[s].expected - value)
+                naive += abs(x[119] - value)
+            }
+            let came = [next.max() ?? 0, next.min() ?? 0, next.reduce(0, +) / 40]
+            for (k, prediction) in [forecast.max, forecast.min, forecast.avg].enumerated() where prediction.interval80.contains(came[k]) {
+                inside[k] += 1
+            }
+        }
+        #expect(error < 0.95 * naive, "\(error / naive)")
+        for share in inside { #expect(share / runs > 0.62, "\(inside)") }
+    }
+
     @Test func seriesThatStandStillKeepTheirLastValue() throws {
         var random = SeededGenerator(seed: 6)
         var level = 10.0
@@ -44,6 +79,17 @@ import Testing
         #expect(answer.reason == "mostly unchanged")
         let forecast = try #require(answer.value)
         #expect(abs(forecast.path[0].expected - x[999]) < 1e-9)
+    }
+
+    /// Bursts over a floor of zero: the minimum of ten steps is that floor, exactly, though path candidates lie above it.
+    @Test func aStatisticThatStandsStillIsForecastToTheDigit() throws {
+        var random = SeededGenerator(seed: 71)
+        let x = random.noise(600).map { max($0, 0) }
+        let model = try #require(ForecastModel.fit(x.span, horizon: 10).value)
+        #expect(model.kind == .pooled)
+        let forecast = try #require(model.forecast(from: x.span).value)
+        #expect(forecast.min.expected < 1e-12)
+        #expect(forecast.max.expected > 1 && forecast.path[4].expected > 0)
     }
 
     /// Changes at even places only, on which no sampled origin may lie: the season is exact and has to win all the same.

@@ -1,26 +1,5 @@
 import Glibc
 
-/// An autoregression by Burg on the values, its order by the corrected Akaike criterion.
-package struct LevelAutoregression: ForecastCandidate {
-    package let kind = CandidateKind.levelAutoregression
-    package let coefficients: [Double]
-    package var parameters: [Float] { coefficients.map(Float.init) }
-    package var reach: Int { coefficients.count }
-
-    package init(coefficients: [Double]) { self.coefficients = coefficients }
-
-    /// Order 0, the mean, when no other is better. nil for a series that is too short. Complexity: O(n * order).
-    package init?(fitting values: [Double], maximumOrder: Int = 28) {
-        guard let a = AutoregressiveOrder.fit(values, maximumOrder: maximumOrder) else { return nil }
-        coefficients = a
-    }
-
-    package func forecast(_ values: [Double], origins: ForecastOrigins, horizon: Int, into paths: inout [Double]) {
-        for i in 0..<(origins.count * horizon) { paths[i] = 0 }
-        AutoregressivePath(coefficients, cumulated: false).add(values, origins: origins, horizon: horizon, into: &paths)
-    }
-}
-
 /// An autoregression by Burg on the differences: it moves on from the last value and has no level to return to.
 package struct DifferenceAutoregression: ForecastCandidate {
     package let kind = CandidateKind.differenceAutoregression
@@ -67,5 +46,12 @@ enum AutoregressiveOrder {
             if criterion < best.criterion { best = (p, criterion) }
         }
         return recursion.coefficients(order: best.order)
+    }
+}
+
+extension OrderStatistics {
+    /// Some `count` of the values, or all when there are fewer than twice as many, evenly spaced. Complexity: O(count).
+    static func sample(_ values: [Double], count: Int) -> [Double] {
+        stride(from: 0, to: values.count, by: max(1, values.count / max(count, 1))).map { values[$0] }
     }
 }

@@ -41,15 +41,15 @@ extension ForecastCandidate {
     }
 }
 
-/// The forecasters there are. The raw values are part of the encoded state: never reuse one.
+/// The forecasters there are. The raw values are part of the encoded state: never reuse one (3 was an autoregression of plain values).
 package enum CandidateKind: UInt8, Sendable, CaseIterable {
     case lastValue = 0
     case recentMedian = 1
     case exponentialSmoothing = 2
-    case levelAutoregression = 3
     case differenceAutoregression = 4
     case logAutoregression = 5
     case seasonalAutoregression = 6
+    case winsorisedAutoregression = 7
 
     /// nil when the parameters are none of this kind.
     package func make(_ parameters: [Float]) -> (any ForecastCandidate)? {
@@ -58,10 +58,10 @@ package enum CandidateKind: UInt8, Sendable, CaseIterable {
         case .lastValue: LastValue()
         case .recentMedian: RecentMedian(parameters: parameters)
         case .exponentialSmoothing: ExponentialSmoothing(parameters: parameters)
-        case .levelAutoregression: LevelAutoregression(coefficients: parameters.map(Double.init))
         case .differenceAutoregression: DifferenceAutoregression(coefficients: parameters.map(Double.init))
         case .logAutoregression: LogAutoregression(parameters: parameters)
         case .seasonalAutoregression: SeasonalAutoregression(parameters: parameters)
+        case .winsorisedAutoregression: WinsorisedAutoregression(parameters: parameters)
         }
     }
 }

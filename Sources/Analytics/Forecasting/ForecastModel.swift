@@ -7,7 +7,7 @@ import Glibc
 package struct ForecastModel: Sendable {
     package enum Kind: UInt8, Sendable {
         case constant = 0
-        /// Too few samples for a pool: last value, intervals of a random walk.
+        /// Too few samples for a pool: last value and last block, intervals of a random walk.
         case short = 1
         /// Most values equal the one before: the best candidate, nearly always the last value.
         case sticky = 2
@@ -74,7 +74,9 @@ package struct ForecastModel: Sendable {
             table = ForecastTable(fitting: values, origins: origins, horizon: horizon, isSticky: isSticky, options: options)
         } else {
             let residuals = RandomWalkIntervals.residuals(values, horizon: horizon)
-            table = ForecastTable(pool: ForecastPool(lastValue: horizon), residuals: residuals)
+            // Nothing was tried that could bound the statistics.
+            let departures = [Float](repeating: 0, count: horizon) + [Float](repeating: .greatestFiniteMagnitude, count: 3)
+            table = ForecastTable(pool: ForecastPool(short: horizon), departures: departures, residuals: residuals)
         }
         self.init(horizon: horizon, kind: kind, count: series.count, scaling: SeriesScaling(series), table: table)
     }
@@ -86,15 +88,15 @@ package struct ForecastModel: Sendable {
         return 2 * equal > values.count - 1
     }
 
-    /// The last origins with a whole horizon behind them, a fifth of a horizon apart, since errors overlap; nil when there are fewer
-    /// than 20.
+    /// The last origins with a whole horizon behind them, a fifth of a horizon apart, since errors overlap; closer where there would be
+    /// fewer than 60. nil when not one horizon fits between the first and the last, or there are fewer than 16.
     private static func origins(count n: Int, horizon: Int, options: ForecastOptions) -> ForecastOrigins? {
         let earliest = max(16, horizon)
         let latest = n - horizon
-        let stride = max(2, horizon / 5)
+        guard latest - earliest >= max(horizon, 15) else { return nil }
+        let stride = max(1, min(max(2, horizon / 5), (latest - earliest) / 60))
         let available = (latest - earliest) / stride + 1
         let count = min(max(options.span / stride, 180), available)
-        guard latest >= earliest, count >= 20 else { return nil }
         return ForecastOrigins(first: latest - (count - 1) * stride, stride: stride, count: count)
     }
 

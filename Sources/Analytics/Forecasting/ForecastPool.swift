@@ -28,6 +28,17 @@ struct ForecastPool: Sendable {
         for s in 0..<columns { weights[s] = 1 }
     }
 
+    /// The last value; for maximum and minimum the last block, which has their bias in noise and in a random walk, and for the mean
+    /// half of each, since a walk favours the one and noise the other.
+    init(short horizon: Int) {
+        self.init(lastValue: horizon)
+        let block = candidates.count * columns
+        for (k, share) in [1, 1, 0.5].enumerated() {
+            weights[horizon + k] = 1 - share
+            weights[block + horizon + k] = share
+        }
+    }
+
     private init(horizon: Int, candidates: [any ForecastCandidate]) {
         self.horizon = horizon
         self.candidates = candidates
@@ -59,7 +70,7 @@ struct ForecastPool: Sendable {
         var candidates: [(any ForecastCandidate)?] = [
             LastValue(), RecentMedian(width: 5), RecentMedian(width: 60),
             ExponentialSmoothing(fitting: values, horizon: horizon),
-            LevelAutoregression(fitting: values, maximumOrder: order),
+            WinsorisedAutoregression(fitting: values, maximumOrder: order),
             DifferenceAutoregression(fitting: values, maximumOrder: order),
             LogAutoregression(fitting: values, maximumOrder: order),
         ]
@@ -71,21 +82,83 @@ struct ForecastPool: Sendable {
         // The gate for series that mostly stand still: the best candidate takes all, and the last value is favoured.
         let sharpness = isSticky ? .infinity : options.sharpness
         let recency = (0..<origins.count).map { exp2(Double(origins[$0] - origins.last) / options.halfLife) }
-        pool.weigh(&trials, actual: actual, recency: recency, sharpness: sharpness, lastValueBonus: isSticky ? 0.97 : 1)
+        let evidence = Evidence(
+            actual: actual, recency: recency, length: values.count,
+            independent: (0..<pool.columns).map { Self.independent(origins, column: $0, horizon: horizon) })
+        pool.weigh(&trials, evidence, sharpness: sharpness, lastValueBonus: isSticky ? 0.97 : 1)
         pool.prune(&trials)
         return (pool, pool.pooled(trials, count: origins.count))
     }
 
+    /// What the weights rest on.
+    private struct Evidence {
+        /// What came after each origin.
+        let actual: [Double]
+        let recency: [Double]
+        /// Number of values fitted.
+        let length: Int
+        /// Number of origins that do not overlap, of each column.
+        let independent: [Double]
+    }
+
+    /// Number of origins that share no value of a column: over `column` + 1 steps, the whole horizon for the statistics.
+    static func independent(_ origins: ForecastOrigins, column: Int, horizon: Int) -> Double {
+        Double(origins.count) / max(Double(min(column + 1, horizon)) / Double(origins.stride), 1)
+    }
+
     /// Sets corrections and weights by the errors at past origins.
-    private mutating func weigh(
-        _ trials: inout [[Double]], actual: [Double], recency: [Double], sharpness: Double, lastValueBonus: Double
-    ) {
+    private mutating func weigh(_ trials: inout [[Double]], _ evidence: Evidence, sharpness: Double, lastValueBonus: Double) {
+        let actual = evidence.actual
         let caps = Self.errorCaps(trials[0], actual, columns: columns)
+        corrections = medianResiduals(trials, actual)
+        shrinkCorrections(independent: evidence.independent[columns - 1])
         var errors: [[Double]] = []
         for c in trials.indices {
-            for k in 0..<3 { corrections[3 * c + k] = Self.medianResidual(trials[c], actual, column: horizon + k, columns: columns) }
             correct(&trials[c], candidate: c)
-            errors.append(Self.errors(trials[c], actual, caps: caps, recency: recency))
+            errors.append(Self.errors(trials[c], actual, caps: caps, recency: evidence.recency))
+        }
+        let penalties = penalties(errors, length: evidence.length)
+        earn(errors, penalties, sharpness: sharpness, lastValueBonus: lastValueBonus)
+        if sharpness.isFinite {
+            let refinement = BlendRefinement(
+                actual: actual, columns: columns, caps: caps, recency: evidence.recency, independent: evidence.independent)
+            refinement.refine(&weights, trials: trials, errors: errors, penalties: penalties)
+            for s in horizon..<columns { gate(s, trials, actual, errors, penalties) }
+        }
+    }
+
+    /// The gate of one statistic, such as the minimum of a series with bursts: where the last block was right to the digit at most origins,
+    /// the best candidate takes all, and that block is favoured by 3 %.
+    private mutating func gate(_ s: Int, _ trials: [[Double]], _ actual: [Double], _ errors: [[Double]], _ penalties: [[Double]]) {
+        let block = candidates.count
+        var same = 0
+        for k in stride(from: s, to: actual.count, by: columns) where trials[block][k] == actual[k] { same += 1 }
+        guard 2 * same * columns > actual.count else { return }
+        let dear = (0..<rows).map { errors[$0][s] + penalties[$0][s] }
+        let best = dear.indices.min { dear[$0] < dear[$1] } ?? block
+        let winner = dear[block] <= 1.03 * dear[best] ? block : best
+        for c in 0..<rows { weights[c * columns + s] = c == winner ? 1 : 0 }
+    }
+
+    /// A bias seen in a few horizons is half chance. Least is expected of the mean: unlike an extreme it has that of its path.
+    private mutating func shrinkCorrections(independent m: Double) {
+        for k in corrections.indices { corrections[k] *= m / (m + (k % 3 == HorizonStatistic.avg.rawValue ? 4 : 1)) }
+    }
+
+    /// Errors are of values that were fitted: those to come are larger by some 2 p / n for p parameters and n values (twice the part
+    /// that Akaike's final prediction error of 1969 has, sqrt((n + p) / (n - p)), since the order was chosen too).
+    private func penalties(_ errors: [[Double]], length: Int) -> [[Double]] {
+        errors.indices.map { c in
+            let count = c < candidates.count ? candidates[c].parameters.count : 0
+            return errors[c].map { $0 * 2 * Double(count) / Double(length) }
+        }
+    }
+
+    /// Weights of each candidate by its own errors.
+    private mutating func earn(_ measured: [[Double]], _ penalties: [[Double]], sharpness: Double, lastValueBonus: Double) {
+        var errors = measured
+        for c in errors.indices {
+            for s in 0..<columns { errors[c][s] += penalties[c][s] }
         }
         // Origins lie a stride apart and may miss at one step what they see at another: the whole path breaks ties.
         for c in candidates.indices {
@@ -235,9 +308,13 @@ struct ForecastPool: Sendable {
     /// Step between rows for medians that need no more than some 180 of them: neighbours overlap.
     private static func sampling(_ count: Int, _ columns: Int) -> Int { columns * max(1, count / columns / 180) }
 
-    private static func medianResidual(_ table: [Double], _ actual: [Double], column: Int, columns: Int) -> Double {
-        var residuals = stride(from: column, to: table.count, by: sampling(table.count, columns)).map { actual[$0] - table[$0] }
-        return OrderStatistics.median(&residuals) ?? 0
+    /// Of the three statistics of each row.
+    private func medianResiduals(_ trials: [[Double]], _ actual: [Double]) -> [Double] {
+        let step = Self.sampling(actual.count, columns)
+        return ColumnSort.medians(rows: (actual.count + step - 1) / step, columns: 3 * rows) { i, place in
+            let k = i * step + horizon + place % 3
+            return actual[k] - trials[place / 3][k]
+        }
     }
 
     /// Errors beyond some 100 times the median one of the last value count as that: a single burst does not decide the weights.
@@ -248,9 +325,12 @@ struct ForecastPool: Sendable {
         let rows = actual.count / columns
         let unlimited = [Double](repeating: .infinity, count: columns)
         let sums = errors(lastValue, actual, caps: unlimited, recency: [Double](repeating: 1, count: rows))
+        let step = sampling(actual.count, columns)
+        let medians = ColumnSort.medians(rows: (actual.count + step - 1) / step, columns: columns) { i, s in
+            abs(actual[i * step + s] - lastValue[i * step + s])
+        }
         return (0..<columns).map { s in
-            var errors = stride(from: s, to: actual.count, by: sampling(actual.count, columns)).map { abs(actual[$0] - lastValue[$0]) }
-            let cap = 100 * (OrderStatistics.median(&errors) ?? 0) + 10 * sums[s] / Double(rows)
+            let cap = 100 * medians[s] + 10 * sums[s] / Double(rows)
             return cap > 0 ? cap : .infinity
         }
     }

@@ -21,11 +21,11 @@ package struct ForecastState: Sendable {
 
     var pendingForecast: PendingForecast? { pending }
 
-    /// Takes a new fit; what was learnt about the width of the intervals stays in part.
+    /// Takes a new fit; what was learnt about the width of the intervals stays in part, and so does a forecast that waits.
     package mutating func refit(_ model: ForecastModel) {
         if model.horizon != self.model.horizon { widths = IntervalWidths() } else { widths.relax() }
-        // Centre and scale are in the unit of the model that made them.
-        pending = nil
+        // A forecast that still waits is scored all the same: with a fit every few samples a long horizon would never be complete.
+        pending = pending.flatMap { $0.rescaled(from: self.model, to: model) }
         self.model = model
     }
 
@@ -80,6 +80,20 @@ struct PendingForecast: Sendable, Equatable {
         self.high = high
         self.low = low
         self.sum = sum
+    }
+
+    /// The same forecast in the unit of another model; nil when that is of another horizon, constant, or too far away for a float.
+    func rescaled(from old: ForecastModel, to new: ForecastModel) -> PendingForecast? {
+        guard new.horizon == horizon, new.kind != .constant, old.kind != .constant else { return nil }
+        func moved(_ value: Float) -> Float { Float(new.scaling.center(old.scaling.restore(Double(value)))) }
+        let ratio = Float(new.scaling.factor * new.scaling.shrink / (old.scaling.factor * old.scaling.shrink))
+        let count = Float(arrived - missing)
+        let mean = count > 0 ? sum / count : 0
+        let result = PendingForecast(
+            horizon: horizon, centre: centre.map(moved), scale: scale * ratio, arrived: arrived, missing: missing,
+            high: count > 0 ? moved(high) : 0, low: count > 0 ? moved(low) : 0, sum: count > 0 ? count * moved(mean) : 0)
+        let values = result.centre + [result.scale, result.high, result.low, result.sum]
+        return values.allSatisfy(\.isFinite) ? result : nil
     }
 
     var isComplete: Bool { arrived >= horizon }

@@ -50,8 +50,8 @@ struct ForecastTable: Sendable, Equatable {
         }
         let scale = LocalScale(fitting: values, origins: origins, errors: errors)
         let residuals = ResidualQuantiles(
-            forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins)
-        ) { ResidualQuantiles.widening(column: $0, horizon: horizon, stride: origins.stride, count: $1) }
+            forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins),
+            widening: IntervalWidening.columns(horizon: horizon, origins: origins))
         self.init(pool: pool, scale: scale, departures: departures.map(Float.init), residuals: residuals)
     }
 

@@ -23,8 +23,8 @@ package struct LogAutoregression: ForecastCandidate {
     /// The offset, a tenth of the median above the minimum and at least a thousandth of the range, keeps the smallest values apart
     /// without making them count most. nil for a series that is too short. Complexity: O(n * order), and n logarithms.
     package init?(fitting values: [Double], maximumOrder: Int = 28) {
-        var sorted = values
-        guard let low = values.min(), let high = values.max(), let median = OrderStatistics.median(&sorted), low < high else { return nil }
+        var part = OrderStatistics.sample(values, count: 720)
+        guard let low = values.min(), let high = values.max(), let median = OrderStatistics.median(&part), low < high else { return nil }
         let offset = max(0.1 * (median - low), 1e-3 * (high - low))
         var logs = values.map { log($0 - low + offset) }
         let mean = logs.reduce(0, +) / Double(logs.count)

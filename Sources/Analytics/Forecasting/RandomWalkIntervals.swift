@@ -1,4 +1,4 @@
-/// Intervals round the last value when there are too few samples to test a forecast on whole horizons.
+/// Intervals round the last value and the last block when there are too few samples to test a forecast on whole horizons.
 ///
 /// The spread of one step, as seen, grows with the square root of the number of steps. Few steps show too little of the tails, so
 /// the widest quantiles reach beyond the largest step seen.
@@ -11,11 +11,10 @@ enum RandomWalkIntervals {
         let step = Prediction.levels.map { signedQuantile(steps, level: $0) }
         let path = (1...horizon).flatMap { s in step.map { $0 * Double(s).squareRoot() } }
         let reach = Double(horizon).squareRoot()
-        // The maximum is not below the last value by more than one step, nor the minimum above it; the mean moves 1/sqrt(3) as far.
-        let high = step.map { $0 > 0 ? $0 * reach : $0 }
-        let low = step.map { $0 < 0 ? $0 * reach : $0 }
-        let mean = step.map { $0 * max(reach / 3.0.squareRoot(), 1) }
-        return ResidualQuantiles(offsets: (path + high + low + mean).map(Float.init))
+        // An extreme is easily exceeded and seldom undercut; the mean moves 1 / sqrt(3) as far as the end, and was not tested either.
+        let sides: [(below: Double, above: Double)] = [(0.6, 1.2), (1.2, 0.6), (0.7, 0.7)]
+        let statistics = sides.flatMap { side in step.map { $0 * max(($0 < 0 ? side.below : side.above) * reach, 1) } }
+        return ResidualQuantiles(offsets: (path + statistics).map(Float.init))
     }
 
     /// The quantile of steps that are as often up as down; the magnitude is the conformal quantile of |step|.

@@ -3,9 +3,7 @@ import Glibc
 /// Signed residuals of past forecasts, over their local scale, at the levels of `Prediction`: split-conformal intervals.
 ///
 /// Of m residuals level a takes rank ceil((m + 1) a) above the median and floor((m + 1) a) below it, at most the largest and at
-/// least the smallest (Vovk et al. 2005; Lei et al. 2018). Residuals of overlapping horizons repeat each other, and the weights were
-/// chosen on them: with few independent ones the offsets from the median are widened, measured on real series, by 1 + 2.2 / their number
-/// for steps and 1 + 9 / their number, at most 1.15, for statistics, whose candidates are more and whose offsets were fitted too.
+/// least the smallest (Vovk et al. 2005; Lei et al. 2018). Their distances from the median are widened, see `IntervalWidening`.
 struct ResidualQuantiles: Sendable, Equatable {
     /// columns x levels, ascending in each column.
     private(set) var offsets: [Float] = []
@@ -15,31 +13,36 @@ struct ResidualQuantiles: Sendable, Equatable {
     ///   - forecasts: rows of `width`.
     ///   - actual: what came, likewise.
     ///   - scales: of each row.
-    ///   - widening: of each column, by the number of rows.
-    init(forecasts: [Double], actual: [Double], width: Int, scales: [Double], widening: (Int, Double) -> Double) {
+    ///   - widening: of each column.
+    init(forecasts: [Double], actual: [Double], width: Int, scales: [Double], widening: [IntervalWidening]) {
         let count = scales.count
         guard count > 0, width > 0 else { return }
         let ranks = Self.ranks(count)
         let inverse = scales.map { 1 / $0 }
-        var column = [Double](repeating: 0, count: count)
         offsets.reserveCapacity(width * Self.levelCount)
-        for s in 0..<width {
-            var k = s
+        var rows = [ColumnSort.Lanes](repeating: .zero, count: count)
+        for first in stride(from: 0, to: width, by: ColumnSort.Lanes.scalarCount) {
+            let group = min(ColumnSort.Lanes.scalarCount, width - first)
             for i in 0..<count {
-                column[i] = (actual[k] - forecasts[k]) * inverse[i]
-                k += width
+                let k = i * width + first
+                for s in 0..<group { rows[i][s] = Float((actual[k + s] - forecasts[k + s]) * inverse[i]) }
             }
-            OrderStatistics.select(ranks, in: &column)
-            let middle = column[ranks[Self.levelCount / 2]]
-            let widening = widening(s, Double(count))
-            for rank in ranks { offsets.append(Float(middle + widening * (column[rank] - middle))) }
+            ColumnSort.sort(&rows)
+            for s in 0..<group { append(ranks.map { rows[$0][s] }, widening[first + s]) }
         }
     }
 
-    /// Of `count` rows `stride` apart; rows share their values over `column` + 1 steps.
-    static func widening(column: Int, horizon: Int, stride: Int, count: Double) -> Double {
-        let overlap = max(Double(min(column + 1, horizon)) / Double(stride), 1)
-        return 1 + (column < horizon ? 2.2 * overlap / count : min(9 * overlap / count, 0.15))
+    private mutating func append(_ sorted: [Float], _ widening: IntervalWidening) {
+        let half = Self.levelCount / 2
+        let middle = Double(sorted[half])
+        let floor = widening.floor.map { floor in
+            let known = column(floor.column).map(Double.init)
+            return known.enumerated().map { abs($1 - known[half]) * ($0 < half ? floor.below : floor.above) }
+        }
+        for (place, value) in sorted.enumerated() {
+            let reach = max(widening.widen(abs(Double(value) - middle), place: place), floor?[place] ?? 0)
+            offsets.append(Float(place < half ? middle - reach : middle + reach))
+        }
     }
 
     init(offsets: [Float]) { self.offsets = offsets }
@@ -53,6 +56,7 @@ struct ResidualQuantiles: Sendable, Equatable {
         }
     }
 
+    /// The offsets of column s.
     func column(_ s: Int) -> ArraySlice<Float> { offsets[(s * Self.levelCount)..<((s + 1) * Self.levelCount)] }
 
     var isAscending: Bool {
