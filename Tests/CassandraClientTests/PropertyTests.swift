@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 
 @testable import CassandraClient
+@testable import CassandraScript
 
 /// Codecs on values drawn at random, and decoders on damaged bytes: they answer or throw, they never crash, and never hold more than came.
 @Suite struct PropertyTests {

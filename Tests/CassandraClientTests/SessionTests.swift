@@ -4,6 +4,7 @@ import Telemetry
 import Testing
 
 @testable import CassandraClient
+@testable import CassandraScript
 
 /// Over real TCP, with nodes of the tests' own.
 @Suite(.timeLimit(.minutes(1))) struct SessionTests {

@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 
 @testable import CassandraClient
+@testable import CassandraScript
 
 /// Byte by byte, without a server.
 @Suite struct StateMachineTests {

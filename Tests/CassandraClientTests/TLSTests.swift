@@ -3,6 +3,7 @@ import NIOSSL
 import Testing
 
 @testable import CassandraClient
+@testable import CassandraScript
 
 private let openssl = "/usr/bin/openssl"
 

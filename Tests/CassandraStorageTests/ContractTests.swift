@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 import TimeSeries
 
+@testable import CassandraScript
 @testable import CassandraStorage
 
 /// What Cassandra does otherwise, and why.

@@ -2,6 +2,7 @@ import NIOCore
 import Synchronization
 
 @testable import CassandraClient
+@testable import CassandraScript
 
 /// Answers the store's statements from memory as Cassandra would: cells by write timestamp, of equal ones the one that ends later, then the
 /// greater bytes; rows in the order of the clustering; a condition that would need ALLOW FILTERING is refused.

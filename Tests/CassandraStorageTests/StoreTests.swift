@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 import TimeSeries
 
+@testable import CassandraScript
 @testable import CassandraStorage
 
 private final class Times: Sendable {

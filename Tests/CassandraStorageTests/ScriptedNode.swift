@@ -1,1 +1,0 @@
-../CassandraClientTests/ScriptedNode.swift
