@@ -19,7 +19,7 @@ import Testing
         let port = freePort()
         let file = folder.path + "/day.ndjson"
         let simulated = try Program.run([
-            "simulate", "vehicles", "--vehicles", "40", "--start", "2026-02-16T10:00:00Z", "--duration", "30m", "--malformed", "0.01", "--out", file,
+            "simulate", "vehicles", "--vehicles", "20", "--start", "2026-02-16T10:00:00Z", "--duration", "15m", "--malformed", "0.01", "--out", file,
         ])
         #expect(simulated.code == 0, "\(simulated)")
         // Blank lines and Windows' line ends do no harm.
