@@ -7,7 +7,7 @@
         /// Bytes of a file in one message.
         private static let chunk = 1 << 20
 
-        /// Sends a file to the server, which gives it to every executor: a command that `TRANSFORM` starts finds it as `./<session>/<name>`,
+        /// Sends a file to the server, which gives it to every executor: a command that `TRANSFORM` starts finds it as `./<seenServerSession>/<name>`,
         /// and may run it. Memory: one chunk.
         package func addFile(_ path: String, name: String) async throws(SparkError) {
             guard let file = FileHandle(forReadingAtPath: path), let size = try? file.seekToEnd(), size > 0 else {

@@ -86,8 +86,12 @@
                 do {
                     switch state.withLock({ $0.step }) {
                     case .done: break loop
-                    case .execute: try await stream("ExecutePlan", executeRequest(plan, operation), take)
-                    case .reattach(let last): try await stream("ReattachExecute", reattachRequest(operation, after: last), take)
+                    case .execute:
+                        try await breakable { try await self.stream("ExecutePlan", self.executeRequest(plan, operation), $0(take)) }
+                    case .reattach(let last):
+                        try await breakable {
+                            try await self.stream("ReattachExecute", self.reattachRequest(operation, after: last), $0(take))
+                        }
                     }
                     state.withLock { $0.ended() }
                 } catch {
@@ -96,6 +100,32 @@
             }
             await release(operation, through: nil)
             return answers.withLock { $0 }
+        }
+
+        private typealias Take = @Sendable (Spark_Connect_ExecutePlanResponse) async throws -> Void
+
+        /// Runs a stream in a task of its own, which is cancelled when the consumer fails: what the server still has on the way would else be
+        /// waited for.
+        private func breakable(_ body: @escaping @Sendable (@Sendable (@escaping Take) -> Take) async throws -> Void) async throws {
+            let failure = Mutex<ConsumerFailure?>(nil)
+            let attempt = Mutex<Task<Void, any Error>?>(nil)
+            let task = Task {
+                try await body { take in
+                    { response in
+                        do { try await take(response) } catch let error as ConsumerFailure {
+                            failure.withLock { $0 = error }
+                            attempt.withLock { $0 }?.cancel()
+                            throw error
+                        }
+                    }
+                }
+            }
+            attempt.withLock { $0 = task }
+            do {
+                try await withTaskCancellationHandler(operation: { try await task.value }, onCancel: { task.cancel() })
+            } catch {
+                throw failure.withLock { $0 } ?? error
+            }
         }
 
         /// Waits before another try, or throws where there is none.

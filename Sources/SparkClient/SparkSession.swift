@@ -131,7 +131,8 @@
         }
 
         var clientType: String { url.userAgent.map { "\(options.userAgent) \($0)" } ?? options.userAgent }
-        var seenServerSession: String? { serverSession.withLock { $0 } }
+        /// The session's name on the server, once it has answered; files that were sent lie under it.
+        package var seenServerSession: String? { serverSession.withLock { $0 } }
 
         func see(_ session: String) {
             if !session.isEmpty { serverSession.withLock { $0 = $0 ?? session } }

@@ -46,7 +46,8 @@
 
         /// A file that was sent lies in a folder of its session, in the one that the command starts in.
         private static func command(_ arguments: SparkArguments, _ session: SparkSession) -> String {
-            arguments.shipBinary == nil ? arguments.transformCommand : "PATH=\"$PWD/\(session.id):$PATH\" \(arguments.transformCommand)"
+            guard arguments.shipBinary != nil, let folder = session.seenServerSession else { return arguments.transformCommand }
+            return "PATH=\"$PWD/\(folder):$PATH\" \(arguments.transformCommand)"
         }
 
         private static func makeQuery(
