@@ -222,6 +222,7 @@ let package = Package(
             dependencies: [
                 "SparkClient", "SparkJobs", "TestSupport", "Traffic", "TrafficSimulation", "Records", "TimeSeries",
             ]),
+        .testTarget(name: "SparkTests", dependencies: ["almanac", "SparkClient", "TestSupport", "Records"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(
             name: "TopologyTests",

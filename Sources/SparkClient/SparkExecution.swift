@@ -61,14 +61,15 @@
         ) async throws -> [Spark_Connect_ExecutePlanResponse] {
             let state = Mutex(Reattaching())
             let answers = Mutex<[Spark_Connect_ExecutePlanResponse]>([])
+            let pieces = Mutex(ArrowPieces())
             let take: @Sendable (Spark_Connect_ExecutePlanResponse) async throws -> Void = { response in
                 self.see(response.serverSideSessionID)
                 var isComplete = false
                 do {
                     switch response.responseType {
                     case .arrowBatch(let batch):
-                        let stream = try ArrowReader.batches(Array(batch.data))
-                        for rows in stream.batches { try await handle(.batch(rows)) }
+                        guard let bytes = try pieces.withLock({ try $0.add(batch, bound: self.options.largestMessage) }) else { break }
+                        for rows in try ArrowReader.batches(bytes).batches { try await handle(.batch(rows)) }
                     case .executionProgress(let progress): try await handle(.progress(SparkProgress(progress)))
                     case .resultComplete: isComplete = true
                     case nil: break
@@ -169,7 +170,11 @@
             request.clientType = clientType
             var option = Spark_Connect_ExecutePlanRequest.RequestOption()
             option.reattachOptions.reattachable = true
-            request.requestOptions = [option]
+            // A batch is as large as its largest row: in pieces (Spark 4.1 and later) no message is beyond what is taken.
+            var chunks = Spark_Connect_ExecutePlanRequest.RequestOption()
+            chunks.resultChunkingOptions.allowArrowBatchChunking = true
+            chunks.resultChunkingOptions.preferredArrowChunkSize = Int64(min(options.largestMessage / 2, 4 << 20))
+            request.requestOptions = [option, chunks]
             return request
         }
 
@@ -193,6 +198,31 @@
             request.clientType = clientType
             if let response { request.releaseUntil.responseID = response } else { request.releaseAll = .init() }
             let _: Spark_Connect_ReleaseExecuteResponse? = try? await unaryOnce("ReleaseExecute", request, deadline: .seconds(10))
+        }
+    }
+
+    /// Joins the pieces of a batch. Those that came before a lost connection are kept: the next response is the next piece.
+    private struct ArrowPieces {
+        private var bytes: [UInt8] = []
+        private var next: Int64 = 0
+
+        /// The whole batch once its last piece is there. Throws where the pieces are out of order, or together larger than `bound` bytes.
+        mutating func add(_ batch: Spark_Connect_ExecutePlanResponse.ArrowBatch, bound: Int) throws(ArrowError) -> [UInt8]? {
+            let count = batch.hasNumChunksInBatch ? batch.numChunksInBatch : 1
+            guard !batch.hasChunkIndex || batch.chunkIndex == next, batch.hasChunkIndex || next == 0, next < count else {
+                throw ArrowError("a piece of a batch is missing")
+            }
+            guard bytes.count + batch.data.count <= bound else {
+                throw ArrowError("a batch is larger than \(bound >> 20) MiB; lower spark.connect.grpc.arrow.maxBatchSize, or give smaller rows")
+            }
+            bytes.append(contentsOf: batch.data)
+            next += 1
+            guard next == count else { return nil }
+            defer {
+                bytes = []
+                next = 0
+            }
+            return bytes
         }
     }
 
