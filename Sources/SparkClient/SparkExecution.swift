@@ -213,7 +213,8 @@
                 throw ArrowError("a piece of a batch is missing")
             }
             guard bytes.count + batch.data.count <= bound else {
-                throw ArrowError("a batch is larger than \(bound >> 20) MiB; lower spark.connect.grpc.arrow.maxBatchSize, or give smaller rows")
+                throw ArrowError(
+                    "a batch is larger than \(bound >> 20) MiB; lower spark.connect.grpc.arrow.maxBatchSize, or give smaller rows")
             }
             bytes.append(contentsOf: batch.data)
             next += 1
