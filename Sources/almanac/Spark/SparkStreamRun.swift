@@ -136,7 +136,9 @@
                 batch > query.lastBatch
             else { return }
             query.lastBatch = batch
-            let rows = json["numInputRows"]?.int64Value ?? 0
+            // Connect's form of the report tells rows by source only.
+            let sources = json["sources"]?.arrayValue ?? []
+            let rows = json["numInputRows"]?.int64Value ?? sources.reduce(0) { $0 + ($1["numInputRows"]?.int64Value ?? 0) }
             if rows == 0 { return }
             let state = json["stateOperators"]?.arrayValue?.reduce(0) { $0 + ($1["numRowsTotal"]?.int64Value ?? 0) } ?? 0
             let late = json["stateOperators"]?.arrayValue?.reduce(0) { $0 + ($1["numRowsDroppedByWatermark"]?.int64Value ?? 0) } ?? 0
