@@ -122,6 +122,7 @@
                 }
             }
             attempt.withLock { $0 = task }
+            if failure.withLock({ $0 }) != nil { task.cancel() }
             do {
                 try await withTaskCancellationHandler(operation: { try await task.value }, onCancel: { task.cancel() })
             } catch {

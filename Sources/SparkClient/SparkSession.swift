@@ -67,7 +67,13 @@
             request.clientType = clientType
             let _: Spark_Connect_ReleaseSessionResponse? = try? await unaryOnce("ReleaseSession", request, deadline: .seconds(5))
             client.beginGracefulShutdown()
+            // A stream that nobody reads to its end would keep its connection for ever.
+            let limit = Task {
+                try await Task.sleep(for: .seconds(2))
+                connections.cancel()
+            }
             _ = try? await connections.value
+            limit.cancel()
         }
 
         deinit {

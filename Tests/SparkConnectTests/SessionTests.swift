@@ -83,32 +83,39 @@
             @Test func anInterruptEndsTheOperationOnTheServer() async throws {
                 let session = try SparkTrait.session()
                 let operation = UUID().uuidString.lowercased()
+                let isRunning = Mutex(false)
                 let run = Task {
-                    try await session.execute(
-                        .sql("SELECT sum(a.id * b.id) FROM range(3000000) a CROSS JOIN range(3000000) b"), operation: operation
-                    ) { _ in }
+                    try await session.execute(.sql(Self.endless), operation: operation) { event in
+                        if case .progress(let progress) = event, progress.running > 0 { isRunning.withLock { $0 = true } }
+                    }
                 }
-                try await eventually("the operation runs and is interrupted") {
-                    try await session.interrupt(operation: operation) == [operation]
-                }
+                // Spark itself may go on with a job whose operation is interrupted before the job began.
+                try await eventually("tasks of the operation run") { isRunning.withLock { $0 } }
+                #expect(try await session.interrupt(operation: operation) == [operation])
                 let error = await #expect(throws: SparkError.self) { try await run.value }
                 #expect(error?.kind == .cancelled, "\(error?.description ?? "-")")
                 await session.close()
             }
 
+            private static let endless = "SELECT sum(a.id * b.id) FROM range(3000000) a CROSS JOIN range(3000000) b"
+
             /// A cancelled task leaves nothing running.
             @Test func cancellingInterrupts() async throws {
                 let session = try SparkTrait.session()
-                let began = Mutex(false)
+                let isRunning = Mutex(false)
                 let run = Task {
-                    try await session.execute(.sql("SELECT sum(a.id * b.id) FROM range(3000000) a CROSS JOIN range(3000000) b")) { _ in
-                        began.withLock { $0 = true }
+                    try await session.execute(.sql(Self.endless)) { event in
+                        if case .progress(let progress) = event, progress.running > 0 { isRunning.withLock { $0 = true } }
                     }
                 }
-                try await eventually("Spark tells progress") { began.withLock { $0 } }
+                try await eventually("tasks of the query run") { isRunning.withLock { $0 } }
                 run.cancel()
                 await #expect(throws: CancellationError.self) { try await run.value }
                 #expect(try await session.interrupt().isEmpty)
+                // The executors are free again.
+                #expect(
+                    try await session.collect("SELECT sum(id) AS s FROM range(1000)").contains { $0.rows == 1 && $0.int64(0, 0) == 499_500 }
+                )
                 await session.close()
             }
 
