@@ -165,12 +165,14 @@ let package = Package(
         .target(
             name: "CassandraScript", dependencies: ["CassandraClient", nioCore, nioPosix, nioSSL], path: "Tests/CassandraScript"),
         .testTarget(
-            name: "CassandraClientTests", dependencies: ["CassandraClient", "CassandraScript", "Telemetry", nioCore, nioPosix, nioSSL, logging],
+            name: "CassandraClientTests",
+            dependencies: ["CassandraClient", "CassandraScript", "Telemetry", nioCore, nioPosix, nioSSL, logging],
             resources: [.copy("Golden")]),
         .testTarget(
             name: "CassandraStorageTests",
             dependencies: [
-                "CassandraStorage", "CassandraClient", "CassandraScript", "Storage", "StorageContract", "TestSupport", "Records", "TimeSeries", "Telemetry",
+                "CassandraStorage", "CassandraClient", "CassandraScript", "Storage", "StorageContract", "TestSupport", "Records",
+                "TimeSeries", "Telemetry",
                 nioCore, nioPosix, nioSSL, logging,
             ]),
         .testTarget(

@@ -121,7 +121,8 @@ private struct RoadSpeedsReplay {
     private func event(_ vehicle: Int, route: String, speed: Double, at time: Milliseconds) -> String {
         let digits = String(vehicle, radix: 10)
         let id = "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.utf8.count) + digits
-        return #"{"vehicleId":"\#(id)","vehicleType":"Sensor","routeId":"\#(route)","latitude":34.1,"longitude":-118.2,"timestamp":\#(time),"#
+        return
+            #"{"vehicleId":"\#(id)","vehicleType":"Sensor","routeId":"\#(route)","latitude":34.1,"longitude":-118.2,"timestamp":\#(time),"#
             + #""speed":\#(speed),"fuelLevel":50}"#
     }
 
@@ -144,7 +145,8 @@ private struct RoadSpeedsReplay {
         while isMore {
             let step = analyzer.advance(now: now)
             for (_, record) in step.output.results {
-                if case .forecasts(let forecasts) = record { forecasts.forEach { judge($0) } }
+                guard case .forecasts(let forecasts) = record else { continue }
+                for forecast in forecasts { judge(forecast) }
             }
             isMore = step.isMore
         }

@@ -46,6 +46,9 @@ package struct HistoryOptions: Sendable, Equatable {
     /// Shortest interval and longest length taken, milliseconds: a second, ten years.
     private static let bounds: ClosedRange<Milliseconds> = 1_000...(3650 * 86_400_000)
 
+    /// How often one sample may be in a result, as results of one silence are held together.
+    private static let mostResults: Milliseconds = 50_000
+
     /// What is wrong with the options, for a person; nil if nothing.
     package func problem() -> String? {
         if windows.isEmpty { return "--windows: give at least one length, such as 1h" }
@@ -57,6 +60,11 @@ package struct HistoryOptions: Sendable, Equatable {
             ]
         for (name, length) in lengths where !HistoryOptions.bounds.contains(length) {
             return "\(name) \(DurationNotation.text(length)): give from 1s to 3650d"
+        }
+        let shortest = min(every, profiles ?? every, forecasts ?? every)
+        if holding / shortest > HistoryOptions.mostResults {
+            return "\(DurationNotation.text(shortest)) in a window of \(DurationNotation.text(holding)) would give more than "
+                + "\(HistoryOptions.mostResults) results after one sample; give a longer --every, --profiles or --forecasts, or shorter --windows"
         }
         if let from, let to, from >= to { return "--from must be before --to" }
         return nil

@@ -6,7 +6,12 @@ import Glibc
 struct Failure: Error, CustomStringConvertible {
     var description: String
 
-    init(_ description: String) { self.description = description }
+    /// Control characters, which input may have brought along, would speak to the terminal; a line has an end somewhere.
+    init(_ description: String) {
+        let shown = description.unicodeScalars.prefix(4_000)
+        self.description = String(
+            String.UnicodeScalarView(shown.map { $0.properties.generalCategory == .control && $0 != "\n" ? "\u{FFFD}" : $0 }))
+    }
 }
 
 /// Standard output and error.

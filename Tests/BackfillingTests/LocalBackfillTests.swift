@@ -1,3 +1,4 @@
+import Foundation
 import History
 import Synchronization
 import TestSupport
@@ -152,6 +153,45 @@ private final class FailingSink: HistorySink {
         _ = try await job.run()
         let lines = try PartFolder(job.out).lines
         #expect(lines.count == 1 && lines[0].contains("\t100\t1.0\t1.0\t1.0\t0.0"), "\(lines)")
+    }
+
+    @Test func aJobThatWasDoneSaysSoAndMissesItsOutput() async throws {
+        let job = try job(LocalBackfillTests.set.csv(seed: 4))
+        #expect(try await job.run().wasDone == false)
+        #expect(try await job.run().wasDone)
+        try FileManager.default.removeItem(atPath: "\(job.out)/part-00000.tsv")
+        let error = await #expect(throws: BackfillError.self) { _ = try await job.run() }
+        #expect(error?.message.contains("part-00000.tsv is gone") == true, "\(error?.message ?? "")")
+    }
+
+    @Test func anotherFileOfTheSameSizeIsAnotherJob() async throws {
+        let job = try job("time,value\n1700000000,1\n1700000060,2\n")
+        _ = try await job.run()
+        _ = try job.folder.write("time,value\n1700000000,1\n1700000060,3\n", to: "in.csv")
+        let error = await #expect(throws: BackfillError.self) { _ = try await job.run() }
+        #expect(error?.code == .otherJob, "\(error?.message ?? "")")
+    }
+
+    @Test func aFileThatIsCutMeanwhileIsAnError() throws {
+        let folder = try TemporaryDirectory()
+        let file = try LineFile(try folder.write("a,1\nb,2\n", to: "in.csv"))
+        var (buffer, skip) = ([UInt8](), 0)
+        let error = #expect(throws: BackfillError.self) { _ = try file.lines(in: 8..<20, isLineStart: false, into: &buffer, skip: &skip) }
+        #expect(error?.message.contains("became shorter") == true)
+    }
+
+    @Test func unnamedColumnsAndFilesThatAreNoText() async throws {
+        let job = try job("time,value,\n1700000001,1,zz\n")
+        #expect(try await job.run().samples == 1)
+        let folder = try TemporaryDirectory()
+        for (bytes, word) in [([0x1F, 0x8B, 8, 0], "gzip"), ([0xFF, 0xFE, 0x41, 0], "UTF-16"), ([0x50, 0x41, 0x52, 0x31], "Parquet")]
+            as [([UInt8], String)]
+        {
+            let path = folder.file("x.csv")
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let error = #expect(throws: BackfillError.self) { _ = try InputFiles.find(path) }
+            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+        }
     }
 
     @Test func progressTellsPartsAndTime() {

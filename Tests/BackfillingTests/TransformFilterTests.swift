@@ -55,6 +55,21 @@ import Testing
         #expect(broken.bad == 2 && SampleSet.lines(broken.lines).count == 4)
     }
 
+    @Test func aBadSeriesInBetweenIsLeftOutAlone() throws {
+        let text = "a\t1000\t1\n{bad\t1500\t2\na\t2000\t3\n"
+        let lines = try run(text, badRows: .skip)
+        let expected = try run(text.replacing("{bad\t1500\t2\n", with: "")).lines
+        #expect(lines.bad == 1 && lines.lines == expected)
+    }
+
+    @Test func resultsThatOneSampleWouldFloodWithAreRefused() {
+        var options = HistoryOptions()
+        options.windows = [3650 * 86_400_000]
+        options.every = 1000
+        options.profiles = nil
+        #expect(options.problem()?.contains("more than 50000 results after one sample") == true, "\(options.problem() ?? "none")")
+    }
+
     @Test func typesDecideWhatIsAnalysed() throws {
         let counter = try run("a\t1000\t1\tcounter\na\t2000\t5\tcounter\n", hasType: true).lines
         #expect(SampleSet.lines(counter).first?.contains("\t1\t4.0\t4.0\t4.0") == true)

@@ -79,7 +79,9 @@ import TrafficTruth
         while try await feed.slice(until: end) { try await chaos.step() }
         try await feed.rest()
         try await chaos.settle()
-        print("seed \(seed): \(feed.sent) events; killed \(chaos.kills.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)x" }.joined(separator: ", "))")
+        print(
+            "seed \(seed): \(feed.sent) events; killed \(chaos.kills.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)x" }.joined(separator: ", "))"
+        )
         for member in topology.members { try await member.awaitReady() }
         try await compare(&feed, topology, seed)
         await log.close()

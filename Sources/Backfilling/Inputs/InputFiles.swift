@@ -8,6 +8,7 @@ struct InputFile: Sendable {
     /// Under the folder that was named; what a series without a name is called after.
     var relative: String
     var size: Int
+    var modified: Int64
     var layout: RowLayout
 
     /// The series of a file that names none: the file's name as a metric name, its folder and what the name lost as labels.
@@ -48,13 +49,35 @@ enum InputFiles {
     private static func folder(_ path: String, _ hasTypeColumn: Bool) throws(BackfillError) -> [InputFile] {
         var root = path
         while root.count > 1, root.hasSuffix("/") { root.removeLast() }
-        let names = (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? [])
-            .filter { $0.lowercased().hasSuffix(".csv") || $0.lowercased().hasSuffix(".tsv") }
-            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        var names: [String] = []
+        try collect("", below: root, into: &names)
+        names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         if names.isEmpty { throw BackfillError(.usage, "\(path): there is no .csv or .tsv file below this folder") }
         var files: [InputFile] = []
         for name in names { files.append(try file("\(root)/\(name)", relative: name, hasTypeColumn)) }
         return files
+    }
+
+    /// Regular files below a folder; links to folders are not followed, so that there is an end.
+    private static func collect(_ folder: String, below root: String, into names: inout [String]) throws(BackfillError) {
+        let path = folder.isEmpty ? root : "\(root)/\(folder)"
+        let entries: [String]
+        do { entries = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw BackfillError(.unavailable, "the folder \(path) cannot be read; what is in it would be missing")
+        }
+        for entry in entries {
+            let name = folder.isEmpty ? entry : "\(folder)/\(entry)"
+            var own = stat()
+            guard lstat("\(root)/\(name)", &own) == 0 else { continue }
+            if own.st_mode & S_IFMT == S_IFDIR {
+                try collect(name, below: root, into: &names)
+                continue
+            }
+            let lower = entry.lowercased()
+            guard lower.hasSuffix(".csv") || lower.hasSuffix(".tsv") else { continue }
+            var status = stat()
+            if stat("\(root)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG { names.append(name) }
+        }
     }
 
     private static func matches(_ pattern: String) -> [String] {
@@ -78,18 +101,29 @@ enum InputFiles {
         return String(decoding: common[..<end], as: UTF8.self)
     }
 
+    /// Files that are packed or of another encoding are named as such: what their first line looks like helps nobody.
+    private static func foreign(_ head: [UInt8]) -> String? {
+        if head.starts(with: [0x1F, 0x8B]) { return "is compressed by gzip: unpack it first (gunzip -k)" }
+        if head.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return "is compressed by zstd: unpack it first (zstd -d)" }
+        if head.starts(with: [0x50, 0x41, 0x52, 0x31]) { return "is Parquet: `almanac backfill --spark` reads it" }
+        if head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF]) { return "is UTF-16: save it as UTF-8" }
+        return head.contains(0) ? "is no text: it has null bytes" : nil
+    }
+
     private static func file(_ path: String, relative: String, _ hasTypeColumn: Bool) throws(BackfillError) -> InputFile {
         let file = try LineFile(path)
         if path.lowercased().hasSuffix(".tsv") {
-            return InputFile(path: path, relative: relative, size: file.size, layout: .transform(hasType: hasTypeColumn))
+            return InputFile(
+                path: path, relative: relative, size: file.size, modified: file.modified, layout: .transform(hasType: hasTypeColumn))
         }
         let head = try file.head(1 << 16)
         if head.isEmpty { throw BackfillError(.usage, "\(path) is empty") }
+        if let foreign = foreign(head) { throw BackfillError(.usage, "\(path) \(foreign)") }
         do {
             let result: Result<RowLayout, BackfillError> = head.withUnsafeBytes { raw in
                 do throws(BackfillError) { return .success(try RowLayout.detect(raw)) } catch { return .failure(error) }
             }
-            return InputFile(path: path, relative: relative, size: file.size, layout: try result.get())
+            return InputFile(path: path, relative: relative, size: file.size, modified: file.modified, layout: try result.get())
         } catch {
             throw BackfillError(error.code, "\(path): \(error.message)")
         }

@@ -16,7 +16,7 @@ final class RowFilesInput: HistoryInput {
     static let memoryBytes = 256 << 20
     private static let stretchBytes = 4 << 20
     /// Samples analysed before lines are given on.
-    private static let blockSamples = 1 << 14
+    private static let blockSamples = 1 << 11
 
     private let files: [InputFile]
     private let filter: SeriesFilter
@@ -33,7 +33,7 @@ final class RowFilesInput: HistoryInput {
         store = BucketStore(buckets: buckets, directory: isSpilled ? directory + "/buckets" : nil)
     }
 
-    var details: [(name: String, value: String)] { files.map { ("file \($0.path)", "\($0.size) bytes") } }
+    var details: [(name: String, value: String)] { files.map { ("file \($0.path)", "\($0.size) bytes of \($0.modified)") } }
 
     // MARK: Rows into buckets
 

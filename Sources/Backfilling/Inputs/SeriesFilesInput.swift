@@ -14,9 +14,9 @@ struct SeriesFilesInput: HistoryInput {
     /// The largest file that is read whole, and sorted where it must be, bytes.
     private static let heldBytes = 256 << 20
     /// Samples analysed before lines are given on.
-    private static let blockSamples = 1 << 14
+    private static let blockSamples = 1 << 11
 
-    var details: [(name: String, value: String)] { files.map { ("file \($0.path)", "\($0.size) bytes") } }
+    var details: [(name: String, value: String)] { files.map { ("file \($0.path)", "\($0.size) bytes of \($0.modified)") } }
 
     func prepare(_ context: BackfillContext) async throws -> [Int] { files.map(\.size) }
 

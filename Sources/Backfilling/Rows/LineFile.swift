@@ -4,17 +4,21 @@ import Glibc
 final class LineFile: Sendable {
     let path: String
     let size: Int
+    /// When it was last changed, nanoseconds since 1970.
+    let modified: Int64
     private let fd: Int32
 
     /// Throws `BackfillError` if it cannot be read or is no file.
     init(_ path: String) throws(BackfillError) {
         self.path = path
-        fd = open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe without a writer must not stop everything.
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if fd < 0 { throw FileSystem.failure("cannot be read", path) }
         var status = stat()
         guard fstat(fd, &status) == 0 else { throw FileSystem.failure("cannot be read", path) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw BackfillError(.usage, "\(path) is no file") }
         size = Int(status.st_size)
+        modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
     }
 
     deinit { if fd >= 0 { close(fd) } }
@@ -32,9 +36,10 @@ final class LineFile: Sendable {
     func lines(
         in range: Range<Int>, isLineStart: Bool, into buffer: inout [UInt8], skip: inout Int
     ) throws(BackfillError) -> Int {
+        if range.upperBound > size { throw BackfillError(.unavailable, "\(path) became shorter while it was read") }
         // The byte before tells whether a line begins right here.
         let from = isLineStart ? range.lowerBound : max(0, range.lowerBound - 1)
-        try read(from: from, count: min(range.upperBound, size) - from, into: &buffer)
+        try read(from: from, count: range.upperBound - from, into: &buffer)
         skip = 0
         if from < range.lowerBound {
             guard let end = buffer.firstIndex(of: 0x0A) else {

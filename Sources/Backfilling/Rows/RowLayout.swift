@@ -118,7 +118,8 @@ extension RowLayout {
                 "no column is named time or timestamp (columns: \(names.joined(separator: ", "))); rename the one that holds the times")
         }
         var layout = RowLayout(form: .csv, delimiter: delimiter, width: names.count, time: time, value: value, headerBytes: headerBytes)
-        for i in names.indices where i != time && i != value {
+        // A header that ends in a comma names no column there.
+        for i in names.indices where i != time && i != value && !names[i].isEmpty {
             layout.keys.append(i)
             layout.roles.append(role(names[i], lower[i]))
         }

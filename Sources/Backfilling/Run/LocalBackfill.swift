@@ -8,6 +8,8 @@ package struct BackfillSummary: Sendable, Equatable {
     package var samples = 0
     package var lines = 0
     package var badRows = 0
+    /// Nothing was left to do.
+    package var wasDone = false
 
     package init() {}
 }
@@ -30,6 +32,7 @@ package struct LocalBackfill: Sendable {
     package func run() async throws -> BackfillSummary {
         let sizes = try await input.prepare(context)
         let done = context.journal.parts
+        try await sink.check(done: Set(done.keys))
         context.progress.begin(sizes: sizes, done: Set(done.keys))
         let queue = PartQueue(sizes.indices.filter { done[$0] == nil })
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -41,7 +44,9 @@ package struct LocalBackfill: Sendable {
         try Task.checkCancellation()
         try await sink.finish()
         await input.finish()
-        return summary()
+        var summary = summary()
+        summary.wasDone = !sizes.isEmpty && sizes.indices.allSatisfy { done[$0] != nil }
+        return summary
     }
 
     private func work(on part: Int, size: Int) async throws {

@@ -91,8 +91,8 @@ package struct TransformFilter {
 
     private mutating func take(_ id: Int32, _ range: Range<Int>, _ block: [UInt8]) throws {
         if id != currentID { try begin(id, row: range.lowerBound, block) }
-        guard analysis != nil else {
-            for row in range { try note(wrong ?? "", row: row, block) }
+        if let wrong {
+            for row in range { try note(wrong, row: row, block) }
             return
         }
         do {
@@ -111,14 +111,14 @@ package struct TransformFilter {
         drain()
     }
 
-    /// Why the rows of the key at hand are bad.
+    /// Why the rows of the key at hand are bad; the series before goes on behind them.
     private var wrong: String?
 
     private mutating func begin(_ id: Int32, row: Int, _ block: [UInt8]) throws {
+        wrong = nil
         switch resolver.resolve(scanner.table.key(Int(id))) {
         case .unwanted: break
         case .wrong(let message):
-            endSeries()
             currentID = id
             wrong = message
         case .series(let next):

@@ -20,6 +20,15 @@ package struct FilesSink: HistorySink {
         try FilePartSink(directory: directory, name: FilesSink.name(ofPart: part))
     }
 
+    package func check(done parts: Set<Int>) async throws {
+        for part in parts.sorted() where access("\(directory)/\(FilesSink.name(ofPart: part))", F_OK) != 0 {
+            throw BackfillError(
+                .otherJob,
+                "\(directory)/\(FilesSink.name(ofPart: part)) is gone, and the job's journal has it as done; remove the state folder to begin again"
+            )
+        }
+    }
+
     package func finish() async throws {}
     package func close() async {}
 }

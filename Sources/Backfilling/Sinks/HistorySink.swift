@@ -10,6 +10,9 @@ package protocol HistorySink: Sendable {
     /// Begins a part. Throws `BackfillError`.
     func open(part: Int) async throws -> any HistoryPartSink
 
+    /// Throws `BackfillError` where the output of parts that the journal calls done is not there any more.
+    func check(done parts: Set<Int>) async throws
+
     /// All parts are committed: what is left to do. Throws `BackfillError`.
     func finish() async throws
 
@@ -29,6 +32,10 @@ package protocol HistoryPartSink: AnyObject {
 
     /// The part is given up; what is held of it goes.
     func discard() async
+}
+
+extension HistorySink {
+    package func check(done parts: Set<Int>) async throws {}
 }
 
 extension HistoryPartSink {

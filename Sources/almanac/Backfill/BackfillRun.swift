@@ -17,12 +17,13 @@ struct BackfillRun {
         let badRows = BadRowReport(setup.job.badRows)
         let (input, closeInput) = try await openInput(badRows)
         var job = setup.job
-        job.details += input.details
+        job.details += input.details + setup.places
         let journal: Journal
         do { journal = try Journal.open(directory: setup.stateDirectory, job: job) } catch {
             await closeInput()
             throw error
         }
+        for warning in setup.warnings { Output.error("warning: \(warning)") }
         let output = try await setup.openOutput()
         let progress = BackfillProgress()
         let context = BackfillContext(
@@ -51,6 +52,10 @@ struct BackfillRun {
     }
 
     private func report(_ summary: BackfillSummary, _ elapsed: Duration) {
+        if summary.wasDone {
+            return Output.line(setup.nothingLeft(parts: summary.parts))
+        }
+        if summary.samples == 0 { Output.error("warning: no sample was found: \(setup.emptyHint)") }
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         Output.line(
             "\(summary.parts) parts, \(summary.samples) samples, \(summary.lines) results, \((seconds * 100).rounded() / 100) s; to \(setup.job.output)"

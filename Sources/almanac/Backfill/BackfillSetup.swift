@@ -1,4 +1,5 @@
 import Backfilling
+import History
 import Logging
 import Messaging
 import Settings
@@ -28,6 +29,54 @@ struct BackfillSetup: Sendable {
             let topic = configuration.topics.prometheusdata
             return OpenedOutput(sink: TopicSink(log: log, topic: topic, logger: logger)) { await log.close() }
         }
+    }
+
+    /// Which store and topic the words `store` and `topic` stand for: two configurations are two jobs.
+    var places: [(name: String, value: String)] {
+        var places: [(name: String, value: String)] = []
+        if job.input == "store" || job.output == "store" {
+            let store = configuration.store
+            let place =
+                switch store.kind {
+                case .sqlite: configuration.data
+                case .mysql: "\(store.mysql.socket ?? "\(store.mysql.host):\(store.mysql.port)")/\(store.mysql.database)"
+                case .cassandra: "\(store.cassandra.hosts.joined(separator: ","))/\(store.cassandra.keyspace)"
+                }
+            places.append(("store", "\(store.kind.rawValue) \(place)"))
+        }
+        if job.output == "topic" {
+            let messaging = configuration.messaging
+            let place = messaging.kind == .kafka ? messaging.kafka.brokers.joined(separator: ",") : configuration.data
+            places.append(("topic", "\(place) \(configuration.topics.prometheusdata)"))
+        }
+        return places
+    }
+
+    func nothingLeft(parts: Int) -> String {
+        "nothing was left to do: \(stateDirectory) has all \(parts) parts of this job as done; remove it, or give another --state, to do it again"
+    }
+
+    /// What a store will not keep.
+    var warnings: [String] {
+        guard job.output == "store" else { return [] }
+        let store = configuration.store
+        var warnings = [
+            "the store lets rows go that are older than \(DurationNotation.text(store.retention.windows)) (store.retention)"
+        ]
+        if job.options.every % store.historyInterval != 0 {
+            warnings.append(
+                "of its history the store keeps the rows whose time is a multiple of \(DurationNotation.text(store.historyInterval)) "
+                    + "(store.history_interval), not one every \(DurationNotation.text(job.options.every))")
+        }
+        return warnings
+    }
+
+    /// Why an input may have nothing.
+    var emptyHint: String {
+        let reads =
+            job.input == "store" || job.input.hasPrefix("sqlite:")
+            ? "only sealed chunks are read, the last hour is not sealed yet" : "the files have no rows"
+        return job.match.isEmpty ? reads : "no series matches, or \(reads)"
     }
 
     /// The store of the configuration.

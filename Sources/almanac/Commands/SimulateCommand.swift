@@ -180,7 +180,10 @@ struct SimulateCommand: AsyncParsableCommand {
             guard out == nil || post.post == nil else { throw ValidationError("give --out or --post, not both") }
         }
 
-        func sink() throws -> any EventSink { try out.map { try FileSink($0) } ?? post.sink() }
+        func sink() throws -> any EventSink {
+            if let out { return try FileSink(out) }
+            return try post.sink()
+        }
     }
 
     struct TruthArguments: ParsableArguments {

@@ -33,7 +33,7 @@ struct TransformCommand: ParsableCommand {
         do {
             try TransformCommand.pump(&filter)
         } catch let error as BackfillError where error.code == .badRow {
-            Output.error(error.message)
+            Output.error(Failure(error.message).description)
             throw TransformCommand.dataError
         }
         if badRows.count > 0 {
@@ -45,7 +45,7 @@ struct TransformCommand: ParsableCommand {
     }
 
     private static func pump(_ filter: inout TransformFilter) throws {
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let n = read(STDIN_FILENO, &buffer, buffer.count)
             if n < 0 && errno == EINTR { continue }

@@ -2,16 +2,20 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Records
+import Synchronization
 
 /// Posts lines as NDJSON, one request after the other, so that they arrive in order. What was not acknowledged is sent again until it is: a
 /// request that was taken and whose answer was lost brings its events twice.
-struct EventPoster: EventSink {
+final class EventPoster: EventSink {
     private static let timeoutSeconds: Int64 = 30
     /// Waits grow from the first to the last.
     private static let firstWait = 0.25
     private static let lastWait = 10.0
 
     private let client: HTTPClient
+    /// Lines that the server took as dead letters.
+    let rejected = Mutex(0)
     private let url: String
     private let token: String?
 
@@ -77,9 +81,13 @@ struct EventPoster: EventSink {
             let retry = response.headers.first(name: "Retry-After").flatMap { Double($0) }
             let text = String(buffer: body).split(whereSeparator: \.isNewline).joined(separator: " ")
             switch response.status.code {
-            case 200...299: return .taken
+            case 200...299:
+                count(text)
+                return .taken
             // A body in which nothing was an event: taken too, as dead letters.
-            case 400 where text.contains("\"rejected\""): return .taken
+            case 400 where text.contains("\"rejected\""):
+                count(text)
+                return .taken
             case 413: return .tooLarge
             case 408, 425, 429, 500...599: return .later("answers \(response.status.code) \(text)", retry)
             default: return .refused("\(response.status.code) \(text)")
@@ -87,6 +95,11 @@ struct EventPoster: EventSink {
         } catch {
             return .later("does not answer: \(error)", nil)
         }
+    }
+
+    private func count(_ answer: String) {
+        guard let refused = (try? JSONValue(parsing: Array(answer.utf8)))?["rejected"]?.int64Value else { return }
+        rejected.withLock { $0 += Int(refused) }
     }
 
     /// Looks up every 100 ms whether the user wants to end.

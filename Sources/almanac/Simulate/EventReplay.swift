@@ -1,11 +1,12 @@
 import Glibc
+import Synchronization
 import TimeSeries
 import Traffic
 
 /// Sends lines of a file in their order, each not before its time.
 struct EventReplay: ~Copyable {
     private var lines: LineReader
-    private let sink: any EventSink
+    private let sink: EventPoster
     private let batch: Int
     private let speed: Double?
     private var decoder: EventDecoder
@@ -20,7 +21,7 @@ struct EventReplay: ~Copyable {
     private static let pause = Duration.milliseconds(100)
 
     /// - Parameter speed: of the events' own time; nil: as fast as they are taken.
-    init(lines: consuming LineReader, sink: any EventSink, batch: Int, speed: Double?, zone: String) {
+    init(lines: consuming LineReader, sink: EventPoster, batch: Int, speed: Double?, zone: String) {
         self.lines = lines
         self.sink = sink
         self.batch = batch
@@ -96,8 +97,10 @@ struct EventReplay: ~Copyable {
 
     private func summarize(isEnded: Bool) {
         let seconds = max(0.001, (ContinuousClock.now - begin) / .seconds(1))
+        let refused = sink.rejected.withLock { $0 }
         Output.line(
             "\(sent) lines in \(Double(Int(seconds * 10)) / 10) s (\(Int(Double(sent) / seconds))/s)"
+                + (refused > 0 ? ", \(refused) of them refused: they are dead letters with their reasons" : "")
                 + (isEnded ? ", ended before the end of the file" : ""))
     }
 }

@@ -14,7 +14,9 @@ struct LogSink: EventSink {
     func send(_ lines: [UInt8], isEnding: @escaping @Sendable () -> Bool) async throws {
         let records = records(lines)
         while true {
-            do { return try await log.produce(records) } catch let error as MessagingError where error.code == .unavailable || error.code == .storageFull {
+            do { return try await log.produce(records) } catch let error as MessagingError
+                where error.code == .unavailable || error.code == .storageFull
+            {
                 if isEnding() { throw SinkEnded() }
                 try? await Task.sleep(for: LogSink.pause)
             }
@@ -49,7 +51,8 @@ struct LiveFleet: Sendable {
         let simulation: Simulation
         do { simulation = try Simulation(options) } catch { throw Failure("\(error)") }
         var run = SimulationRun(
-            simulation: simulation, plan: SimulationPlan(options: options, end: nil, events: nil, speed: 1), sink: LogSink(log: log, topic: topic),
+            simulation: simulation, plan: SimulationPlan(options: options, end: nil, events: nil, speed: 1),
+            sink: LogSink(log: log, topic: topic),
             batch: 1_000, truth: nil, status: .nowhere)
         try await run.run(isEnding: { Task.isCancelled })
     }

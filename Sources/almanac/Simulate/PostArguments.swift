@@ -27,7 +27,7 @@ struct PostArguments: ParsableArguments {
         }
     }
 
-    func sink() throws -> any EventSink {
+    func sink() throws -> EventPoster {
         var token: String?
         if let tokenFile {
             do { token = String(try FileText.read(tokenFile).prefix { !$0.isNewline }) } catch { throw Failure("--token-file: \(error)") }

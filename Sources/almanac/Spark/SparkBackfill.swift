@@ -89,6 +89,7 @@
             job.details += [
                 ("buckets", "\(query.buckets)"), ("command", arguments.transformCommand), ("columns", "\(arguments.names)"),
             ]
+            job.details += setup.places
             let journal = try Journal.open(directory: setup.stateDirectory, job: job)
             let done = journal.parts
             let progress = BackfillProgress()
@@ -101,8 +102,10 @@
                     for bucket in rest { try await write(bucket, to: path, journal, progress) }
                 }
             } else {
+                for warning in setup.warnings { Output.error("warning: \(warning)") }
                 let output = try await setup.openOutput()
                 result = await ProgressShow(progress).during {
+                    try await output.sink.check(done: Set(done.keys))
                     for bucket in rest { try await fetch(bucket, output.sink, journal, progress) }
                     try await output.sink.finish()
                 }
@@ -110,6 +113,7 @@
                 await output.close()
             }
             switch result {
+            case .success where rest.isEmpty: Output.line(setup.nothingLeft(parts: query.buckets))
             case .success:
                 let lines = journal.parts.values.reduce(0) { $0 + $1.lines }
                 let seconds = (ContinuousClock.now - started) / .milliseconds(10)

@@ -6,7 +6,8 @@ import Traffic
 
 /// What reads bytes from outside.
 enum Parser: String, CaseIterable {
-    case prometheus, openmetrics, series, json, samples, results, trafficdata, chunks, chunk, models, checkpoint, event, events, partition, merge, partial
+    case prometheus, openmetrics, series, json, samples, results, trafficdata, chunks, chunk, models, checkpoint, event, events, partition,
+        merge, partial
     case flowJSON, flowCSV, joinCSV
 
     func parse(_ bytes: [UInt8]) {
@@ -97,7 +98,8 @@ private func checkPartial(_ bytes: [UInt8]) {
     guard (try? merge.ingest(bytes, offset: 0)) != nil else { return }
     _ = merge.advance(now: 1_800_000_000_000, force: true)
     let state = merge.checkpoint()
-    require((try? TrafficMerge(options: TrafficOptions(), sources: 2, epoch: 2, checkpoint: state)) != nil, "the merge's state cannot be read")
+    require(
+        (try? TrafficMerge(options: TrafficOptions(), sources: 2, epoch: 2, checkpoint: state)) != nil, "the merge's state cannot be read")
 }
 
 private func checkFlow(_ bytes: [UInt8], _ format: FlowDefinition.Format) {
