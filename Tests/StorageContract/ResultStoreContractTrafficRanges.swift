@@ -125,7 +125,9 @@ extension ResultStoreContract {
                     + [visit("long", entered: now - 20 * day, revision: 10 * day)],
                 alerts: ages.map { alert(onset: now - $0 * day) } + [alert("long", onset: now - 20 * day, time: now - day)]))
         try await store.write(StoreBatch(checkpoints: CheckpointPart.cut([1], name: "a", time: start, revision: Revision(rawValue: 1))))
-        let removed = try await store.applyRetention(StoreRetention(), now: now)
+        var retention = StoreRetention()
+        retention.trafficWindows = 2 * day
+        let removed = try await store.applyRetention(retention, now: now)
         #expect(removed == 3 + 6 + 2 + 1, "\(removed)")
         let left = try await traffic(store)
         #expect(left.trafficTotals.map(\.day) == [nil, "2027-02-26", "2026-01-22", "2026-01-21"])
@@ -133,7 +135,7 @@ extension ResultStoreContract {
         #expect(left.visits.map { ($0.entered - now) / day } == [-20, -14, -3, -1, 0])
         #expect(left.alerts.map { ($0.onset - now) / day } == [-20, -14, -3, -1, 0])
         #expect(try await store.checkpoint(named: "a") != nil)
-        #expect(try await store.applyRetention(StoreRetention(), now: now) == 0, "a second run finds nothing")
+        #expect(try await store.applyRetention(retention, now: now) == 0, "a second run finds nothing")
     }
 
     static func trafficAgain(_ backend: any StoreBackend) async throws {
