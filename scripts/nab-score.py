@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Scores anomaly detections with the Numenta Anomaly Benchmark's rules, and baselines beside them.
 
-    almanac evaluate anomalies --data ../shared/data/nab --out /tmp/scores
-    scripts/nab-score.py --data ../shared/data/nab --scores /tmp/scores
+    almanac evaluate anomalies --data ../shared/data/nab --out scores
+    scripts/nab-score.py --data ../shared/data/nab --scores scores
 
 Written from the description in Lavin and Ahmad, "Evaluating Real-Time Anomaly Detection Algorithms - the Numenta
 Anomaly Benchmark" (ICMLA 2015):
