@@ -10,8 +10,11 @@ package struct HistoryOptions: Sendable, Equatable {
     /// Windows are evaluated at multiples of this.
     package var every: Milliseconds = 300_000
     package var quantiles = false
-    /// Profiles stand at multiples of this; nil for none.
-    package var profiles: Milliseconds? = 3_600_000
+    /// Profiles stand at multiples of this; nil for none. One a day says what months were like; one an hour costs several times what all windows
+    /// cost together.
+    package var profiles: Milliseconds? = 86_400_000
+    /// The distance of profiles where forecasts are asked for and nothing else is said: a forecast takes its cycles from the newest profile.
+    package static let profilesOfForecasts: Milliseconds = 3_600_000
     package var profileSpan: Milliseconds = 12 * 3_600_000
     /// Forecasts stand at multiples of this; nil for none.
     package var forecasts: Milliseconds?

@@ -22,6 +22,10 @@ package struct SparkProgress: Sendable, Equatable {
 /// A plan that Spark takes, as far as this client speaks its language.
 package indirect enum SparkPlan: Sendable, Equatable {
     case sql(String)
+    /// Text over rows that come with it, which it knows as a table of this name, which no other query
+    /// of the session has at the same time; `arrow` as `ArrowWriter` writes them. A server takes plans
+    /// of 128 MiB unless told otherwise (spark.connect.grpc.maxInboundMessageSize).
+    case sqlOver(String, name: String, arrow: [UInt8])
     /// Files or another source, by the name of its format.
     /// - schema: in DDL; nil: Spark finds it out.
     case read(format: String, schema: String?, options: [String: String], paths: [String], isStreaming: Bool)

@@ -41,16 +41,22 @@
             _ = try await run(message)
         }
 
-        /// Writes the rows of a plan to files or a table format, replacing nothing.
+        /// What becomes of files that are there.
+        package enum WriteMode: Sendable {
+            case overwrite
+            case append
+        }
+
+        /// Writes the rows of a plan to files in a folder.
         package func write(
-            _ plan: SparkPlan, format: String, path: String, operation: String = UUID().uuidString.lowercased(), overwrite: Bool,
+            _ plan: SparkPlan, format: String, path: String, operation: String = UUID().uuidString.lowercased(), mode: WriteMode,
             _ handle: @escaping @Sendable (SparkEvent) async throws -> Void
         ) async throws {
             var message = Spark_Connect_Plan()
             message.command.writeOperation.input = plan.relation
             message.command.writeOperation.source = format
             message.command.writeOperation.path = path
-            message.command.writeOperation.mode = overwrite ? .overwrite : .errorIfExists
+            message.command.writeOperation.mode = mode == .overwrite ? .overwrite : .append
             _ = try await run(message, operation: operation, handle)
         }
 
@@ -62,9 +68,11 @@
             let state = Mutex(Reattaching())
             let answers = Mutex<[Spark_Connect_ExecutePlanResponse]>([])
             let pieces = Mutex(ArrowPieces())
+            let isWorking = Mutex(false)
             let take: @Sendable (Spark_Connect_ExecutePlanResponse) async throws -> Void = { response in
                 self.see(response.serverSideSessionID)
                 var isComplete = false
+                if response.isWorking { isWorking.withLock { $0 = true } }
                 do {
                     switch response.responseType {
                     case .arrowBatch(let batch):
@@ -96,7 +104,7 @@
                     }
                     state.withLock { $0.ended() }
                 } catch {
-                    try await recover(from: error, operation: operation, state)
+                    try await recover(from: error, operation: operation, isWorking: isWorking.withLock { $0 }, state)
                 }
             }
             await release(operation, through: nil)
@@ -131,13 +139,15 @@
         }
 
         /// Waits before another try, or throws where there is none.
-        private func recover(from error: any Error, operation: String, _ state: borrowing Mutex<Reattaching>) async throws {
+        private func recover(
+            from error: any Error, operation: String, isWorking: Bool, _ state: borrowing Mutex<Reattaching>
+        ) async throws {
             if let consumer = error as? ConsumerFailure {
-                await abandon(operation)
+                await abandon(operation, isWorking: isWorking)
                 throw consumer.error
             }
             if Task.isCancelled {
-                await abandon(operation)
+                await abandon(operation, isWorking: isWorking)
                 throw CancellationError()
             }
             let failure = failure(error)
@@ -146,18 +156,46 @@
             guard goesOn, let pause = retries.pause(after: failures, random: .random(in: 0...1)) else { throw await explained(error) }
             try? await Task.sleep(for: pause)
             if Task.isCancelled {
-                await abandon(operation)
+                await abandon(operation, isWorking: isWorking)
                 throw CancellationError()
             }
         }
 
         /// Ends an operation nobody waits for any more. In a task of its own: this one may be cancelled.
-        private func abandon(_ operation: String) async {
+        ///
+        /// Interrupting an operation whose first job has not begun ends the operation, and Spark may then begin the job, which nobody can stop. So its
+        /// first tasks are waited for.
+        private func abandon(_ operation: String, isWorking: Bool) async {
             await Task {
-                _ = try? await self.interrupt(operation: operation)
+                if !isWorking { await self.awaitWork(of: operation) }
+                for _ in 0..<5 {
+                    guard let ended = try? await self.interrupt(operation: operation), !ended.isEmpty else { break }
+                }
                 await self.release(operation, through: nil)
             }.value
         }
+
+        /// Returns when tasks of an operation run, when it is over or unknown, or after `workLimit`.
+        private func awaitWork(of operation: String) async {
+            struct Seen: Error {}
+            let watch = Task {
+                try await self.breakable {
+                    try await self.stream(
+                        "ReattachExecute", self.reattachRequest(operation, after: nil),
+                        $0 { response in
+                            if response.isWorking { throw ConsumerFailure(error: Seen()) }
+                        })
+                }
+            }
+            let limit = Task {
+                try await Task.sleep(for: SparkSession.workLimit)
+                watch.cancel()
+            }
+            _ = await watch.result
+            limit.cancel()
+        }
+
+        private static let workLimit = Duration.seconds(10)
 
         // MARK: Messages
 
@@ -228,6 +266,17 @@
         }
     }
 
+    extension Spark_Connect_ExecutePlanResponse {
+        /// Whether it shows that jobs of its operation have begun, or that the operation is over.
+        var isWorking: Bool {
+            switch responseType {
+            case .executionProgress(let progress): progress.numInflightTasks > 0 || progress.stages.contains { $0.numCompletedTasks > 0 }
+            case .arrowBatch, .resultComplete: true
+            default: false
+            }
+        }
+    }
+
     extension SparkProgress {
         init(_ progress: Spark_Connect_ExecutePlanResponse.ExecutionProgress) {
             self.init(
@@ -241,6 +290,12 @@
             var relation = Spark_Connect_Relation()
             switch self {
             case .sql(let query): relation.sql.query = query
+            case .sqlOver(let query, let name, let arrow):
+                var rows = Spark_Connect_Relation()
+                rows.subqueryAlias.alias = name
+                rows.subqueryAlias.input.localRelation.data = Data(arrow)
+                relation.withRelations.root.sql.query = query
+                relation.withRelations.references = [rows]
             case .read(let format, let schema, let options, let paths, let isStreaming):
                 relation.read.isStreaming = isStreaming
                 relation.read.dataSource.format = format

@@ -53,44 +53,14 @@ package struct BackfillQuery: Sendable, Equatable {
 
     /// One column `line`: results as `transform` wrote them, byte for byte.
     package func lines(bucket: Int) throws(SparkJobError) -> String {
-        let names = columns.type == nil ? "series, time, value" : "series, time, value, type"
-        // Fields of the output would be split at the first delimiter, which no line holds: the line stays whole.
-        return """
-            SELECT TRANSFORM(\(names))
-              ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t' LINES TERMINATED BY '\\n' NULL DEFINED AS '\\\\N'
-              USING \(SQLText.literal(commandLine))
-              AS (line STRING)
-              ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\u0001' LINES TERMINATED BY '\\n' NULL DEFINED AS '\\u0002'
-            FROM (SELECT \(names) FROM (SELECT /*+ REPARTITION_BY_RANGE(series) */ * FROM (
-            \(try rows(bucket: bucket))
-            )) SORT BY series, at)
-            """
+        let names = ["series", "time", "value"] + (columns.type == nil ? [] : ["type"])
+        return TransformSQL.lines(
+            names.map { ($0, $0) }, rows: try rows(bucket: bucket), order: "series, at",
+            command: TransformSQL.commandLine(command, arguments + (columns.type == nil ? [] : ["--type-column"])))
     }
 
     /// Results as typed columns, for Spark to write.
-    package func table(bucket: Int) throws(SparkJobError) -> String {
-        let fields = Self.results.enumerated().map { i, column in
-            let text = "nullif(fields[\(i)], '\\\\N')"
-            return (column.type == "STRING" ? text : "CAST(\(text) AS \(column.type))") + " AS \(SQLText.identifier(column.name))"
-        }
-        return """
-            SELECT \(fields.joined(separator: ",\n  "))
-            FROM (SELECT split(line, '\\t', -1) AS fields FROM (
-            \(try lines(bucket: bucket))
-            ))
-            """
-    }
-
-    private var commandLine: String {
-        ([command] + (arguments + (columns.type == nil ? [] : ["--type-column"])).map(Self.shellWord)).joined(separator: " ")
-    }
-
-    private static func shellWord(_ word: String) -> String {
-        let isPlain =
-            !word.isEmpty
-            && word.utf8.allSatisfy { $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A || $0 >= 0x2B && $0 <= 0x3A || $0 == 0x3D || $0 == 0x5F }
-        return isPlain ? word : "'" + word.replacing("'", with: "'\\''") + "'"
-    }
+    package func table(bucket: Int) throws(SparkJobError) -> String { TransformSQL.table(try lines(bucket: bucket)) }
 
     private func rows(bucket: Int) throws(SparkJobError) -> String {
         var filters = ["pmod(xxhash64(series), \(buckets)) = \(bucket)"]

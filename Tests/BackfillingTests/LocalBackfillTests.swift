@@ -194,6 +194,53 @@ private final class FailingSink: HistorySink {
         }
     }
 
+    @Test func headersThatMakeNoSense() throws {
+        let folder = try TemporaryDirectory()
+        for (text, word) in [
+            ("time,value,host,host\n1700000000,1,a,b\n", "'host' twice"), ("time,value,value\n1,2,3\n", "'value' twice"),
+            ("time,value," + String(repeating: "label", count: 20_000) + "\n1,2,3\n", "longer than 64 KiB"),
+        ] {
+            let path = try folder.write(text, to: "x.csv")
+            let error = #expect(throws: BackfillError.self) { _ = try InputFiles.find(path) }
+            #expect(error?.code == .usage && error?.message.contains(word) == true, "\(error?.message ?? "")")
+        }
+    }
+
+    /// Neither waited for nor passed over.
+    @Test(.timeLimit(.minutes(1))) func pipesAreRefusedByName() throws {
+        let folder = try TemporaryDirectory()
+        try folder.write("time,value\n1700000000,1\n", to: "a.csv")
+        #expect(mkfifo(folder.file("b.csv"), 0o600) == 0)
+        for input in [folder.path, folder.file("b.csv")] {
+            let error = #expect(throws: BackfillError.self) { _ = try InputFiles.find(input) }
+            #expect(error?.message.contains("b.csv is no file") == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func outputWithinTheInputIsRefused() throws {
+        let folder = try TemporaryDirectory()
+        try FileSystem.makeDirectory(folder.file("in/deep"))
+        try folder.write("time,value\n1700000000,1\n", to: "in/a.csv")
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: folder.file("in/deep"))
+        func open(_ output: String) throws -> any HistoryInput {
+            try FilesInput.open(
+                folder.file("in"), filter: SeriesFilter([]), badRows: BadRowReport(.fail), grid: nil, directory: folder.file("state"),
+                output: folder.file(output))
+        }
+        for output in ["in", "in/", "in/out", "in/deep/out/more", "link/out", "in/../in/x"] {
+            let error = #expect(throws: BackfillError.self) { _ = try open(output) }
+            #expect(error?.message.contains("lies in the input") == true, "\(output): \(error?.message ?? "")")
+        }
+        for output in ["out", "input", "in2/x"] { #expect(throws: Never.self) { _ = try open(output) } }
+    }
+
+    @Test func otherValuesOfATimeAreCounted() async throws {
+        let job = try job("series,time,value\nup,1700000000,1\nup,1700000000,2\nup,1700000000,1\nup,1700000060,3\nup,1700000060,3\n")
+        #expect(try await job.run().conflicts == 1)
+        // Of a job that goes on, too.
+        #expect(try await job.run().conflicts == 1)
+    }
+
     @Test func progressTellsPartsAndTime() {
         let progress = BackfillProgress()
         progress.begin(sizes: [10, 10, 20], done: [0])

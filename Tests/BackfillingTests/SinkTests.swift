@@ -1,3 +1,4 @@
+import Foundation
 import History
 import Logging
 import Messaging
@@ -146,5 +147,32 @@ private final class MemoryLog: MessageLog {
         #expect(lines[0] == expected && lines[1] == expected)
         #expect(lines[2] == expected.filter { $0.contains("host=\"h1\"") } && !lines[2].isEmpty)
         await store.close()
+    }
+
+    /// A file that is an input is only read.
+    @Test func anArchiveThatIsReadStaysAsItIs() async throws {
+        let folder = try TemporaryDirectory()
+        let path = folder.file("archive.db")
+        let key = SeriesKey(labels: LabelSet(name: "up"), type: .gauge)
+        let first = try SQLiteStore(SQLiteStoreOptions(path: path))
+        let chunk = ChunkResult(
+            series: key, start: 0, end: 1_800_000, revision: Revision(epoch: 1, offset: 1), count: 1, replayOffset: 0, moments: Moments(),
+            data: ChunkCodec.encode(times: [60_000], values: [1]))
+        var batch = StoreBatch()
+        batch.chunks = [chunk]
+        try await first.write(batch)
+        await first.close()
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        var options = SQLiteStoreOptions(path: path)
+        options.isReadOnly = true
+        let store = try SQLiteStore(options)
+        #expect(try await store.chunks(of: key.id, from: 0, to: .max) == [chunk])
+        let written = batch
+        await #expect(throws: StorageError.self) { try await store.write(written) }
+        await store.close()
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+        options.path = folder.file("absent.db")
+        #expect(throws: StorageError.self) { _ = try SQLiteStore(options) }
+        #expect(!FileManager.default.fileExists(atPath: options.path))
     }
 }

@@ -47,6 +47,12 @@ import Testing
         try Self.check(try query.lines(bucket: 0) + "\n", "backfill-series.sql")
     }
 
+    @Test func chunks() throws {
+        let query = ChunkQuery(command: "almanac transform", arguments: ["--windows", "1h", "--from", "it's"])
+        try Self.check(query.lines(part: 7) + "\n", "chunks.sql")
+        #expect(query.table(part: 7).contains(query.lines(part: 7)))
+    }
+
     @Test func traffic() throws {
         var queries = TrafficQueries()
         queries.zone = "Europe/Rome"

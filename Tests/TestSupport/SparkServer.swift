@@ -6,6 +6,7 @@ import Synchronization
 package final class SparkServer: Sendable {
     package let port: Int
     private let home: String
+    private let master: String
     private let folder: TemporaryDirectory
     private let process = Mutex<ServerProcess?>(nil)
 
@@ -16,7 +17,9 @@ package final class SparkServer: Sendable {
         }
     }
 
-    package init() throws {
+    /// - Parameter master: `local[CORES]`, or `local-cluster[EXECUTORS,CORES,MEBIBYTES]`, whose executors are processes of their own.
+    package init(master: String = "local[2]") throws {
+        self.master = master
         guard let home = SparkServer.home else { throw ToolFailure(description: "ALMANAC_TEST_SPARK_HOME names no pyspark") }
         self.home = home
         folder = try TemporaryDirectory()
@@ -40,7 +43,7 @@ package final class SparkServer: Sendable {
         // spark-submit becomes the server: nothing is left behind when it ends.
         let started = try ServerProcess(
             home + "/bin/spark-submit",
-            ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", "local[2]", "--driver-memory", "2g"]
+            ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", master, "--driver-memory", "2g"]
                 + settings.flatMap { ["--conf", $0] } + ["spark-internal"],
             output: folder.file("log"), directory: folder.path, environment: environment)
         process.withLock { $0 = started }
@@ -52,6 +55,8 @@ package final class SparkServer: Sendable {
             try await Task.sleep(for: .milliseconds(50))
         }
     }
+
+    package var pid: Int32? { process.withLock { $0?.pid } }
 
     /// SIGKILL: the driver is lost.
     package func kill() { _ = process.withLock { $0.take() }?.end(SIGKILL) }

@@ -6,10 +6,17 @@ package enum FilesInput {
     ///   - input: a file, a folder or a pattern.
     ///   - grid: of files without a column of times: the time of the first row and the distance of rows.
     ///   - directory: the state folder.
+    ///   - output: the folder of results, which must not be read as samples the next time; nil: there is none.
     /// Throws `BackfillError` for files that cannot be read as samples.
     package static func open(
-        _ input: String, filter: SeriesFilter, badRows: BadRowReport, grid: (start: Milliseconds, step: Milliseconds)?, directory: String
+        _ input: String, filter: SeriesFilter, badRows: BadRowReport, grid: (start: Milliseconds, step: Milliseconds)?, directory: String,
+        output: String? = nil
     ) throws(BackfillError) -> any HistoryInput {
+        if let output, FileSystem.isDirectory(input), FileSystem.isInside(output, of: input) {
+            throw BackfillError(
+                .usage, "the output \(output) lies in the input \(input): its results would be read as samples; name a folder outside of it"
+            )
+        }
         let files = try InputFiles.find(input)
         if grid == nil, let file = files.first(where: { $0.layout.time == nil }) {
             throw BackfillError(

@@ -76,7 +76,12 @@ enum InputFiles {
             let lower = entry.lowercased()
             guard lower.hasSuffix(".csv") || lower.hasSuffix(".tsv") else { continue }
             var status = stat()
-            if stat("\(root)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG { names.append(name) }
+            guard stat("\(root)/\(name)", &status) == 0 else { throw FileSystem.failure("cannot be read", "\(root)/\(name)") }
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: names.append(name)
+            case S_IFDIR: break
+            default: throw BackfillError(.usage, "\(root)/\(name) is no file (a pipe, a socket or a device); take it out of the folder")
+            }
         }
     }
 
@@ -119,6 +124,9 @@ enum InputFiles {
         let head = try file.head(1 << 16)
         if head.isEmpty { throw BackfillError(.usage, "\(path) is empty") }
         if let foreign = foreign(head) { throw BackfillError(.usage, "\(path) \(foreign)") }
+        if file.size > head.count, !head.contains(0x0A) {
+            throw BackfillError(.usage, "\(path): the first line is longer than 64 KiB; is this CSV with an end to each line?")
+        }
         do {
             let result: Result<RowLayout, BackfillError> = head.withUnsafeBytes { raw in
                 do throws(BackfillError) { return .success(try RowLayout.detect(raw)) } catch { return .failure(error) }

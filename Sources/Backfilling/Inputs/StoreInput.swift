@@ -47,46 +47,54 @@ package struct StoreInput: HistoryInput {
     }
 
     package func read(part: Int, into analysis: PartAnalysis) async throws {
-        let series = await listing.groups[part].map { ($0, SeriesNotation.bytes($0.key.labels)) }
-        for (one, text) in series.sorted(by: { $0.1.lexicographicallyPrecedes($1.1) }) {
-            analysis.begin(one.key, text: text)
-            try await read(one, into: analysis)
+        var chunk = ChunkSamples()
+        for one in await series(ofPart: part) {
+            analysis.begin(one.key, text: one.text)
+            try await chunks(of: one) { found in
+                do { try chunk.decode(found.data) } catch {
+                    throw BackfillError(
+                        .badRow, "the chunk of \(found.series.labels) from \(found.start) to \(found.end) cannot be read: \(error)")
+                }
+                try chunk.withSamples { (times, values) throws(HistoryOrderError) in try analysis.add(times: times, values: values) }
+                try await analysis.flush()
+            }
             try await analysis.end()
         }
     }
+}
 
-    private func read(_ series: StoredSeries, into analysis: PartAnalysis) async throws {
-        var from = max(options.firstSample ?? .min, series.firstSeen - StoreInput.span)
-        let to = min(options.to ?? .max, series.lastSeen)
-        var last = Milliseconds.min
-        var buffer = ChunkBuffer()
-        while from < to {
-            let next = min(to, from + StoreInput.span)
-            for chunk in try await store.chunks(of: series.key.id, from: from, to: next) where chunk.start >= last {
-                last = chunk.end
-                try add(chunk, &buffer, into: analysis)
-            }
-            try await analysis.flush()
-            from = next
-        }
+// MARK: Chunks as they are
+
+extension StoreInput {
+    /// A series of the archive.
+    package struct Series: Sendable {
+        package var key: SeriesKey
+        /// Canonical text: what results name it by.
+        package var text: [UInt8]
+        fileprivate var stored: StoredSeries
     }
 
-    /// Chunks that overlap two spans come twice; the second time they are passed over by their place.
-    private func add(_ chunk: ChunkResult, _ buffer: inout ChunkBuffer, into analysis: PartAnalysis) throws {
-        do {
-            try chunk.data.withUnsafeBytes { (raw) throws in
-                try ChunkCodec.verify(raw)
-                try ChunkCodec.decode(raw, into: &buffer)
+    /// The series of a part, sorted by the bytes of their text. After `prepare`.
+    package func series(ofPart part: Int) async -> [Series] {
+        await listing.groups[part].map { Series(key: $0.key, text: SeriesNotation.bytes($0.key.labels), stored: $0) }
+            .sorted { $0.text.lexicographicallyPrecedes($1.text) }
+    }
+
+    /// Gives the chunks of a series that matter, in order of time, each stretch of time once.
+    package func chunks(of series: Series, _ body: (ChunkResult) async throws -> Void) async throws {
+        let stored = series.stored
+        var from = max(options.firstSample ?? .min, stored.firstSeen - StoreInput.span)
+        let to = min(options.to ?? .max, stored.lastSeen)
+        var last = Milliseconds.min
+        while from < to {
+            try Task.checkCancellation()
+            let next = min(to, from + StoreInput.span)
+            // Chunks that overlap two stretches come twice; the second time they are passed over by their place.
+            for chunk in try await store.chunks(of: stored.key.id, from: from, to: next) where chunk.start >= last {
+                last = chunk.end
+                try await body(chunk)
             }
-        } catch {
-            throw BackfillError(.badRow, "the chunk of \(chunk.series.labels) from \(chunk.start) to \(chunk.end) cannot be read: \(error)")
-        }
-        let skip = buffer.hasCarry && buffer.count > 0 ? 1 : 0
-        try buffer.times.withUnsafeBufferPointer { times in
-            try buffer.values.withUnsafeBufferPointer { values in
-                try analysis.add(
-                    times: UnsafeBufferPointer(rebasing: times[skip...]), values: UnsafeBufferPointer(rebasing: values[skip...]))
-            }
+            from = next
         }
     }
 }

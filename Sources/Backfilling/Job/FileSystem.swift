@@ -19,6 +19,34 @@ enum FileSystem {
         if status.st_mode & S_IFMT != S_IFDIR { throw BackfillError(.usage, "\(path) is a file; name a folder") }
     }
 
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether a folder, which need not be there yet, is another or lies below it. Links are followed.
+    static func isInside(_ path: String, of folder: String) -> Bool {
+        guard let folder = resolved(folder) else { return false }
+        var parts = path.split(separator: "/").map(String.init)
+        let root = path.hasPrefix("/") ? "/" : "./"
+        // The part of the path that is there tells where the rest will be.
+        var rest: [String] = []
+        while true {
+            if let known = resolved(root + parts.joined(separator: "/")) {
+                let whole = ([known == "/" ? "" : known] + rest).joined(separator: "/")
+                return whole == folder || folder == "/" || whole.hasPrefix(folder + "/")
+            }
+            guard let last = parts.popLast() else { return false }
+            rest.insert(last, at: 0)
+        }
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let text = realpath(path, nil) else { return nil }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
     /// Renames, and makes the new name durable.
     static func rename(_ path: String, to target: String, in directory: String) throws(BackfillError) {
         if Glibc.rename(path, target) != 0 { throw failure("cannot be renamed to \(target)", path) }

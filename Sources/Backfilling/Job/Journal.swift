@@ -13,11 +13,14 @@ package final class Journal: Sendable {
         package var samples: Int
         package var lines: Int
         package var badRows: Int
+        /// Samples left out because another value of the same time came before.
+        package var conflicts: Int
 
-        package init(samples: Int, lines: Int, badRows: Int = 0) {
+        package init(samples: Int, lines: Int, badRows: Int = 0, conflicts: Int = 0) {
             self.samples = samples
             self.lines = lines
             self.badRows = badRows
+            self.conflicts = conflicts
         }
     }
 
@@ -106,7 +109,8 @@ package final class Journal: Sendable {
     private static func take(_ line: some Sequence<UInt8>, _ state: inout State) -> Bool {
         guard let json = try? JSONValue(parsing: Array(line)) else { return false }
         if let part = json["part"]?.intValue, let samples = json["samples"]?.intValue, let lines = json["lines"]?.intValue {
-            state.parts[part] = Part(samples: samples, lines: lines, badRows: json["badRows"]?.intValue ?? 0)
+            state.parts[part] = Part(
+                samples: samples, lines: lines, badRows: json["badRows"]?.intValue ?? 0, conflicts: json["conflicts"]?.intValue ?? 0)
             return true
         }
         guard let stage = json["stage"]?.stringValue, let value = json["value"]?.stringValue else { return false }
@@ -126,6 +130,7 @@ package final class Journal: Sendable {
     package func finish(part: Int, _ done: Part) throws {
         let line: JSONValue = [
             "part": JSONValue(part), "samples": JSONValue(done.samples), "lines": JSONValue(done.lines), "badRows": JSONValue(done.badRows),
+            "conflicts": JSONValue(done.conflicts),
         ]
         try append(line) { $0.parts[part] = done }
     }

@@ -107,6 +107,10 @@ extension RowLayout {
             }
             return found.first
         }
+        var seen: Set<String> = []
+        if let twice = names.first(where: { !$0.isEmpty && !seen.insert($0).inserted }) {
+            throw BackfillError(.usage, "the header has the column '\(twice)' twice; rename one of them, or leave it out")
+        }
         let time = try only(timeNames, "times")
         guard let value = try only(valueNames, "values") ?? lone(names.count, time) else {
             throw BackfillError(

@@ -8,6 +8,8 @@ package struct BackfillSummary: Sendable, Equatable {
     package var samples = 0
     package var lines = 0
     package var badRows = 0
+    /// Samples left out because another value of the same time came before.
+    package var conflicts = 0
     /// Nothing was left to do.
     package var wasDone = false
 
@@ -57,7 +59,7 @@ package struct LocalBackfill: Sendable {
             try await input.read(part: part, into: analysis)
             try await analysis.flush(atLeast: 1)
             try await output.commit()
-            try context.journal.finish(part: part, .init(samples: analysis.samples, lines: analysis.lines))
+            try context.journal.finish(part: part, .init(samples: analysis.samples, lines: analysis.lines, conflicts: analysis.conflicts))
             context.progress.finishPart(size: size)
         } catch {
             await output.discard()
@@ -71,6 +73,7 @@ package struct LocalBackfill: Sendable {
             summary.parts += 1
             summary.samples += part.samples
             summary.lines += part.lines
+            summary.conflicts += part.conflicts
         }
         summary.badRows = context.badRows.count
         return summary

@@ -5,7 +5,7 @@ import TimeSeries
 /// `almanac transform` without its streams: bytes of samples go in, lines of results come out. docs/formats/transform.md.
 ///
 /// Rows of one series stand together in order of time; that they do is checked. Memory: one series' windows, the fingerprints of the series before.
-package struct TransformFilter {
+package struct TransformFilter: HistoryFilter {
     private let options: HistoryOptions
     private let badRows: BadRowReport
     private var scanner: RowScanner
@@ -22,7 +22,6 @@ package struct TransformFilter {
     private var finished: Set<Fingerprint> = []
     private var rows = HistoryRows()
 
-    /// Lines of results; whoever takes them empties it.
     package var output = TransformWriter()
     package private(set) var samples = 0
     package private(set) var lines = 0
@@ -37,7 +36,6 @@ package struct TransformFilter {
         resolver = KeyResolver(layout: layout, fallback: LabelSet([]), filter: try SeriesFilter([]))
     }
 
-    /// Takes a piece of the input, cut anywhere. Throws `BackfillError` (`badRow`), "line N: ...".
     package mutating func feed(_ bytes: ArraySlice<UInt8>) throws {
         guard let end = bytes.lastIndex(of: 0x0A) else {
             partial.append(contentsOf: bytes)
@@ -55,7 +53,6 @@ package struct TransformFilter {
         swap(&block, &partial)
     }
 
-    /// The end of the input; its last line need not end in a line end.
     package mutating func finish() throws {
         if !partial.isEmpty { try take(partial) }
         partial = []

@@ -43,6 +43,13 @@ struct SQLiteErrors: Sendable {
                 + "Update the program or name another file")
     }
 
+    func older() -> StorageError {
+        StorageError(
+            .schema,
+            "\(path) was written by an older version of this program, and is only read here; nothing was changed. "
+                + "Start almanac on it once, or give a copy of it to one that is started")
+    }
+
     func foreign() -> StorageError {
         StorageError(.usage, "\(path) is a SQLite database of another program; nothing was changed. Name another file")
     }

@@ -27,9 +27,9 @@ package final class SQLiteStore: ResultStore {
         errors = SQLiteErrors(path: options.path)
         index = Mutex(SeriesIndex(limit: options.seriesCacheLimit))
         do {
-            try SQLiteStore.makeDirectory(of: options.path)
+            if !options.isReadOnly { try SQLiteStore.makeDirectory(of: options.path) }
             pool = try DatabasePool(path: options.path, configuration: SQLiteStore.configuration(options, errors))
-            try SQLiteStore.prepare(pool, errors)
+            try options.isReadOnly ? SQLiteStore.check(pool, errors) : SQLiteStore.prepare(pool, errors)
         } catch {
             throw errors.translated(error)
         }
@@ -49,6 +49,7 @@ package final class SQLiteStore: ResultStore {
     private static func configuration(_ options: SQLiteStoreOptions, _ errors: SQLiteErrors) -> Configuration {
         var configuration = Configuration()
         configuration.label = "almanac.store"
+        configuration.readonly = options.isReadOnly
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(options.busyTimeout)
         configuration.maximumReaderCount = max(1, options.maximumReaders)
@@ -72,6 +73,16 @@ package final class SQLiteStore: ResultStore {
             try db.execute(sql: "PRAGMA application_id = \(SQLiteSchema.applicationID)")
         } else if try Int32.fetchOne(db, sql: "PRAGMA application_id") != SQLiteSchema.applicationID {
             throw errors.foreign()
+        }
+    }
+
+    /// That a file which is only read has the tables of this program as they are now.
+    private static func check(_ pool: DatabasePool, _ errors: SQLiteErrors) throws {
+        let migrator = SQLiteSchema.migrator
+        try pool.read { db in
+            if try Int32.fetchOne(db, sql: "PRAGMA application_id") != SQLiteSchema.applicationID { throw errors.foreign() }
+            if try migrator.hasBeenSuperseded(db) { throw errors.newer(migrator.migrations.last ?? "none") }
+            if try !migrator.hasCompletedMigrations(db) { throw errors.older() }
         }
     }
 

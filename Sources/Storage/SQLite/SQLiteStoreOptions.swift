@@ -5,6 +5,8 @@ package struct SQLiteStoreOptions: Sendable {
     /// The database file; `-wal` and `-shm` stand beside it while it is open. Missing directories are made.
     package var path: String
     package var history = HistoryPolicy()
+    /// The file is only read: it must be there with this program's schema, and writes fail.
+    package var isReadOnly = false
     /// Page cache of the writer, bytes; each reader has a quarter of it.
     package var cacheBytes = 16 * 1024 * 1024
     /// Reads that run at the same time.

@@ -56,6 +56,10 @@ struct BackfillRun {
             return Output.line(setup.nothingLeft(parts: summary.parts))
         }
         if summary.samples == 0 { Output.error("warning: no sample was found: \(setup.emptyHint)") }
+        if summary.conflicts > 0 {
+            Output.error(
+                "\(Count.text(summary.conflicts, "sample", "samples")) left out: another value of the same series and time came before")
+        }
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         Output.line(
             "\(summary.parts) parts, \(summary.samples) samples, \(summary.lines) results, \((seconds * 100).rounded() / 100) s; to \(setup.job.output)"
@@ -67,12 +71,11 @@ struct BackfillRun {
         switch try BackfillInput(job.input) {
         case .files(let path):
             let input = try FilesInput.open(
-                path, filter: SeriesFilter(job.selectors), badRows: badRows, grid: setup.grid, directory: setup.stateDirectory)
+                path, filter: SeriesFilter(job.selectors), badRows: badRows, grid: setup.grid, directory: setup.stateDirectory,
+                output: setup.outputDirectory)
             return (input, {})
-        case .store: return archive(try setup.openStore())
-        case .sqlite(let path):
-            guard access(path, R_OK) == 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
-            return archive(try SQLiteStore(SQLiteStoreOptions(path: path)))
+        case .store: return archive(try setup.openArchive(.store))
+        case .sqlite(let path): return archive(try setup.openArchive(.sqlite(path)))
         case .prometheus(let url):
             let archive = try PrometheusHistory(baseURL: url, metrics: MetricRegistry())
             do {

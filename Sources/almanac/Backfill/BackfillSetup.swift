@@ -1,4 +1,5 @@
 import Backfilling
+import Glibc
 import History
 import Logging
 import Messaging
@@ -29,6 +30,11 @@ struct BackfillSetup: Sendable {
             let topic = configuration.topics.prometheusdata
             return OpenedOutput(sink: TopicSink(log: log, topic: topic, logger: logger)) { await log.close() }
         }
+    }
+
+    /// The folder of `files:DIR`.
+    var outputDirectory: String? {
+        if case .files(let directory)? = try? BackfillOutput(job.output) { directory } else { nil }
     }
 
     /// Which store and topic the words `store` and `topic` stand for: two configurations are two jobs.
@@ -77,6 +83,15 @@ struct BackfillSetup: Sendable {
             job.input == "store" || job.input.hasPrefix("sqlite:")
             ? "only sealed chunks are read, the last hour is not sealed yet" : "the files have no rows"
         return job.match.isEmpty ? reads : "no series matches, or \(reads)"
+    }
+
+    /// The store whose raw archive is the input; the caller closes it.
+    func openArchive(_ input: BackfillInput) throws -> any ResultStore {
+        guard case .sqlite(let path) = input else { return try openStore() }
+        guard access(path, R_OK) == 0 else { throw Failure("\(path) cannot be read: \(String(cString: strerror(errno)))") }
+        var options = SQLiteStoreOptions(path: path)
+        options.isReadOnly = true
+        return try SQLiteStore(options)
     }
 
     /// The store of the configuration.

@@ -22,6 +22,7 @@ struct BackfillCommand: AsyncParsableCommand {
               almanac backfill --input sqlite:data/almanac.db --match '{job="node"}' --output files:out --forecasts 1h
               almanac backfill --input prometheus:http://localhost:9090 --from 2026-01-01 --to 2026-02-01 --output store
               almanac backfill --spark sc://spark:15002 --input samples.parquet --output files:out
+              almanac backfill --spark sc://spark:15002 --input store --output topic --config almanac.yaml
             """)
 
     @Flag(help: "On this machine, which is the default.")

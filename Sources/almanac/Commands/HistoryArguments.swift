@@ -14,8 +14,11 @@ struct HistoryArguments: ParsableArguments {
     @Flag(help: "Also the quantiles p50, p95 and p99 of each window.")
     var quantiles = false
 
-    @Option(help: ArgumentHelp("A profile at multiples of this; none for no profiles.", valueName: "duration"))
-    var profiles = OptionalDuration(milliseconds: 3_600_000)
+    @Option(
+        help: ArgumentHelp(
+            "A profile at multiples of this; none for no profiles. The default is 1d, with --forecasts 1h, for they need the cycles that it finds.",
+            valueName: "duration"))
+    var profiles: OptionalDuration?
 
     @Option(help: ArgumentHelp("A forecast at multiples of this; none for no forecasts.", valueName: "duration"))
     var forecasts = OptionalDuration(milliseconds: nil)
@@ -37,8 +40,11 @@ struct HistoryArguments: ParsableArguments {
         }.sorted()
         options.every = every.milliseconds
         options.quantiles = quantiles
-        options.profiles = profiles.milliseconds
         options.forecasts = forecasts.milliseconds
+        options.profiles =
+            if let profiles { profiles.milliseconds } else if options.forecasts != nil { HistoryOptions.profilesOfForecasts } else {
+                options.profiles
+            }
         options.from = from?.milliseconds
         options.to = to?.milliseconds
         if let problem = options.problem() { throw ValidationError(problem) }

@@ -14,6 +14,9 @@ struct TransformCommand: ParsableCommand {
             Examples:
               sort -t $'\\t' -s -k1,1 -k2,2n samples.tsv | almanac transform --every 5m > results.tsv
               SELECT TRANSFORM(series, time, value) USING 'almanac transform --profiles none' AS (...)   in Spark SQL
+
+            With --chunks the rows are sealed chunks of the raw archive: SERIES, TYPE, START and the chunk in base64 between tabs. backfill \
+            --spark sends such rows to the executors.
             """)
 
     @OptionGroup var history: HistoryArguments
@@ -21,30 +24,47 @@ struct TransformCommand: ParsableCommand {
     @Flag(help: "Rows have a fourth column: gauge, counter or unknown.")
     var typeColumn = false
 
+    @Flag(help: "Rows are sealed chunks of the raw archive.")
+    var chunks = false
+
     @Option(help: ArgumentHelp("What a bad row does: fail or skip.", valueName: "what"))
     var badRows = BadRows.fail
 
     /// Of sysexits.h: the input was wrong.
     private static let dataError = ExitCode(65)
 
+    func validate() throws {
+        if chunks, typeColumn { throw ValidationError("--type-column: rows of --chunks have a type in any case") }
+    }
+
     func run() throws {
+        let options = try history.options()
+        if chunks {
+            var filter = ChunkFilter(options: options)
+            return try TransformCommand.end(&filter)
+        }
         let badRows = BadRowReport(badRows)
-        var filter = try TransformFilter(options: try history.options(), hasTypeColumn: typeColumn, badRows: badRows)
+        var filter = try TransformFilter(options: options, hasTypeColumn: typeColumn, badRows: badRows)
+        try TransformCommand.end(&filter)
+        if badRows.count > 0 {
+            Output.error("\(Count.text(badRows.count, "bad row", "bad rows")) left out: \(badRows.notes.joined(separator: "; "))")
+        }
+    }
+
+    /// From the beginning of the input to its end.
+    private static func end(_ filter: inout some HistoryFilter) throws {
         do {
-            try TransformCommand.pump(&filter)
+            try pump(&filter)
         } catch let error as BackfillError where error.code == .badRow {
             Output.error(Failure(error.message).description)
             throw TransformCommand.dataError
-        }
-        if badRows.count > 0 {
-            Output.error("\(Count.text(badRows.count, "bad row", "bad rows")) left out: \(badRows.notes.joined(separator: "; "))")
         }
         if filter.conflicts > 0 {
             Output.error("\(Count.text(filter.conflicts, "sample", "samples")) left out: another value of the same time came before")
         }
     }
 
-    private static func pump(_ filter: inout TransformFilter) throws {
+    private static func pump(_ filter: inout some HistoryFilter) throws {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let n = read(STDIN_FILENO, &buffer, buffer.count)
@@ -58,7 +78,7 @@ struct TransformCommand: ParsableCommand {
         try write(&filter)
     }
 
-    private static func write(_ filter: inout TransformFilter) throws {
+    private static func write(_ filter: inout some HistoryFilter) throws {
         try filter.output.bytes.withUnsafeBytes { raw in
             var at = 0
             while at < raw.count {

@@ -6,6 +6,7 @@
     import SparkJobs
     import Storage
     import Synchronization
+    import TimeSeries
 
     /// A backfill whose parts a Spark cluster computes: each part is a share of the series, whose results come back as lines and go into the
     /// same sinks as those of this machine, or stay with Spark (`--output spark:PATH`).
@@ -13,23 +14,16 @@
         private let setup: BackfillSetup
         private let arguments: SparkArguments
         private let session: SparkSession
-        private let query: BackfillQuery
+        private let parts: any SparkParts
 
         /// Throws `Failure`, `BackfillError`, `StorageError`.
         static func run(_ setup: BackfillSetup, on address: String, arguments: SparkArguments) async throws {
             do {
-                let input = try SparkInput(setup.job.input)
+                let input = try SparkBackfillInput(setup.job.input)
                 let session = try SparkSession(SparkURL(address))
-                let version = try await session.version()
-                Output.error("Spark \(version) at \(session.url.display)")
                 let result: Result<Void, any Error>
                 do {
-                    try await session.set(TrafficQueries.settings)
-                    if let file = arguments.shipBinary {
-                        try await session.addFile(file, name: URL(fileURLWithPath: file).lastPathComponent)
-                    }
-                    let query = try await makeQuery(setup, input, arguments, session)
-                    result = .success(try await SparkBackfill(setup: setup, arguments: arguments, session: session, query: query).run())
+                    result = .success(try await run(setup, input, arguments, session))
                 } catch {
                     result = .failure(error)
                 }
@@ -44,80 +38,69 @@
             }
         }
 
+        private static func run(
+            _ setup: BackfillSetup, _ input: SparkBackfillInput, _ arguments: SparkArguments, _ session: SparkSession
+        ) async throws {
+            Output.error("Spark \(try await session.version()) at \(session.url.display)")
+            try await session.set(TrafficQueries.settings)
+            if let file = arguments.shipBinary {
+                try await session.addFile(file, name: URL(fileURLWithPath: file).lastPathComponent)
+            }
+            let command = command(arguments, session)
+            switch input {
+            case .spark(let input):
+                let parts = try await SparkTableParts(setup, input, arguments, command: command, session)
+                try await SparkBackfill(setup: setup, arguments: arguments, session: session, parts: parts).run()
+            case .archive(let store):
+                let store = try setup.openArchive(store)
+                let result: Result<Void, any Error>
+                do {
+                    let parts = SparkArchiveParts(setup, store, command: command)
+                    try await SparkBackfill(setup: setup, arguments: arguments, session: session, parts: parts).run()
+                    result = .success(())
+                } catch {
+                    result = .failure(error)
+                }
+                await store.close()
+                try result.get()
+            }
+        }
+
         /// A file that was sent lies in a folder of its session, in the one that the command starts in.
         private static func command(_ arguments: SparkArguments, _ session: SparkSession) -> String {
             guard arguments.shipBinary != nil, let folder = session.seenServerSession else { return arguments.transformCommand }
             return "PATH=\"$PWD/\(folder):$PATH\" \(arguments.transformCommand)"
         }
 
-        private static func makeQuery(
-            _ setup: BackfillSetup, _ input: SparkInput, _ arguments: SparkArguments, _ session: SparkSession
-        ) async throws -> BackfillQuery {
-            let source: String
-            switch input {
-            case .table(let name): source = name
-            case .files(let format, let path):
-                source = "almanac_backfill_input"
-                try await session.makeView(
-                    source,
-                    .read(format: format, schema: nil, options: input.readerOptions, paths: [path], isStreaming: false))
-            }
-            var columns: [BackfillColumns.Column] = []
-            rows: for batch in try await session.collect("DESCRIBE TABLE \(source)") {
-                for row in 0..<batch.rows {
-                    guard let name = batch.string(0, row), let type = batch.string(1, row) else { continue }
-                    // What follows tells of partitions.
-                    if name.isEmpty || name.hasPrefix("#") { break rows }
-                    columns.append(BackfillColumns.Column(name, type))
-                }
-            }
-            let job = setup.job
-            var query = BackfillQuery(
-                source: source, columns: try BackfillColumns(of: columns, names: arguments.names), buckets: arguments.buckets,
-                command: command(arguments, session),
-                arguments: job.options.transformArguments + (job.badRows == .skip ? ["--bad-rows", "skip"] : []))
-            query.from = job.options.firstSample
-            query.to = job.options.to
-            query.conditions = job.selectors.map { $0.compactMap(BackfillQuery.LabelCondition.init) }
-            return query
-        }
-
         // MARK: Running
 
         private func run() async throws {
             var job = setup.job
-            job.details += [
-                ("buckets", "\(query.buckets)"), ("command", arguments.transformCommand), ("columns", "\(arguments.names)"),
-            ]
-            job.details += setup.places
+            job.details += parts.details + [("command", arguments.transformCommand)] + setup.places
             let journal = try Journal.open(directory: setup.stateDirectory, job: job)
             let done = journal.parts
             let progress = BackfillProgress()
-            progress.begin(sizes: [Int](repeating: 1, count: query.buckets), done: Set(done.keys))
             let started = ContinuousClock.now
-            let rest = (0..<query.buckets).filter { done[$0] == nil }
-            let result: Result<Void, any Error>
+            let result: Result<Bool, any Error>
             if let path = Self.sparkPath(job.output) {
                 result = await ProgressShow(progress).during {
-                    for bucket in rest { try await write(bucket, to: path, journal, progress) }
+                    try await compute(journal, progress) { part in try await write(part, to: path) }
                 }
             } else {
                 for warning in setup.warnings { Output.error("warning: \(warning)") }
                 let output = try await setup.openOutput()
                 result = await ProgressShow(progress).during {
                     try await output.sink.check(done: Set(done.keys))
-                    for bucket in rest { try await fetch(bucket, output.sink, journal, progress) }
+                    let wasDone = try await compute(journal, progress) { part in try await fetch(part, output.sink) }
                     try await output.sink.finish()
+                    return wasDone
                 }
                 await output.sink.close()
                 await output.close()
             }
             switch result {
-            case .success where rest.isEmpty: Output.line(setup.nothingLeft(parts: query.buckets))
-            case .success:
-                let lines = journal.parts.values.reduce(0) { $0 + $1.lines }
-                let seconds = (ContinuousClock.now - started) / .milliseconds(10)
-                Output.line("\(query.buckets) parts, \(lines) results, \(seconds.rounded() / 100) s; to \(job.output)")
+            case .success(true): Output.line(setup.nothingLeft(parts: journal.parts.count))
+            case .success(false): report(journal.parts, ContinuousClock.now - started)
             case .failure(let error) where error is CancellationError:
                 let snapshot = progress.snapshot
                 throw Failure("stopped with \(snapshot.doneParts) of \(snapshot.parts) parts done; the same command goes on from there")
@@ -125,53 +108,81 @@
             }
         }
 
+        private func report(_ parts: [Int: Journal.Part], _ elapsed: Duration) {
+            let samples = parts.values.reduce(0) { $0 + $1.samples }
+            let lines = parts.values.reduce(0) { $0 + $1.lines }
+            if self.parts.countsSamples, samples == 0 { Output.error("warning: no sample was found: \(setup.emptyHint)") }
+            let text = self.parts.countsSamples ? "\(samples) samples, " : ""
+            let seconds = (elapsed / .milliseconds(10)).rounded() / 100
+            Output.line("\(parts.count) parts, \(text)\(lines) results, \(seconds) s; to \(setup.job.output)")
+        }
+
         /// The path of `spark:PATH`.
         static func sparkPath(_ output: String) -> String? {
             output.hasPrefix("spark:") && output.utf8.count > 6 ? String(output.dropFirst(6)) : nil
         }
 
-        /// The part's lines, as they come, into the sink.
-        private func fetch(_ bucket: Int, _ sink: any HistorySink, _ journal: Journal, _ progress: BackfillProgress) async throws {
-            try Task.checkCancellation()
-            let part = Exclusive(try await sink.open(part: bucket))
-            let lines = Mutex(0)
-            do {
-                try await session.execute(.sql(try query.lines(bucket: bucket))) { event in
-                    guard case .batch(let batch) = event else { return }
-                    var bytes: [UInt8] = []
-                    for row in 0..<batch.rows {
-                        guard let line = batch.slice(0, row) else { continue }
-                        bytes.append(contentsOf: line)
-                        bytes.append(0x0A)
-                        if bytes.count >= 1 << 18 {
-                            try await part.sink.append(bytes)
-                            bytes.removeAll(keepingCapacity: true)
+        /// Does the parts that are not done, some at a time. True: there was none.
+        private func compute(
+            _ journal: Journal, _ progress: BackfillProgress, _ body: @escaping @Sendable (Int) async throws -> Journal.Part
+        ) async throws -> Bool {
+            let sizes = try await parts.prepare(journal, progress)
+            let done = journal.parts
+            progress.begin(sizes: sizes, done: Set(done.keys))
+            let rest = sizes.indices.filter { done[$0] == nil }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (i, part) in rest.enumerated() {
+                    if i >= parts.atOnce { try await group.next() }
+                    try Task.checkCancellation()
+                    group.addTask {
+                        do {
+                            let counts = try await body(part)
+                            try journal.finish(part: part, counts)
+                            progress.finishPart(size: sizes[part])
+                        } catch {
+                            throw Self.told(error, part)
                         }
                     }
-                    if !bytes.isEmpty { try await part.sink.append(bytes) }
-                    lines.withLock { $0 += batch.rows }
+                }
+                try await group.waitForAll()
+            }
+            return !sizes.isEmpty && rest.isEmpty
+        }
+
+        /// The part's lines, as they come, into the sink.
+        private func fetch(_ number: Int, _ sink: any HistorySink) async throws -> Journal.Part {
+            let part = Exclusive(try await sink.open(part: number))
+            let lines = Mutex(0)
+            var samples = 0
+            do {
+                try await parts.queries(part: number, asTable: false) { query in
+                    samples += query.samples
+                    try await session.execute(query.plan) { event in
+                        guard case .batch(let batch) = event else { return }
+                        try await part.append(batch, types: query.types)
+                        lines.withLock { $0 += batch.rows }
+                    }
                 }
                 try await part.sink.commit()
             } catch {
                 await part.sink.discard()
-                throw Self.told(error, bucket)
+                throw error
             }
-            try journal.finish(part: bucket, .init(samples: 0, lines: lines.withLock { $0 }))
-            progress.finishPart(size: 1)
+            return Journal.Part(samples: samples, lines: lines.withLock { $0 })
         }
 
         /// The part's rows into a folder of Spark's own; a part that was cut is written anew.
-        private func write(_ bucket: Int, to path: String, _ journal: Journal, _ progress: BackfillProgress) async throws {
-            try Task.checkCancellation()
-            do {
+        private func write(_ number: Int, to path: String) async throws -> Journal.Part {
+            var samples = 0
+            var isFirst = true
+            try await parts.queries(part: number, asTable: true) { query in
+                samples += query.samples
                 try await session.write(
-                    .sql(try query.table(bucket: bucket)), format: "parquet", path: "\(path)/bucket=\(bucket)", overwrite: true
+                    query.plan, format: "parquet", path: "\(path)/bucket=\(number)", mode: isFirst ? .overwrite : .append
                 ) { _ in }
-            } catch {
-                throw Self.told(error, bucket)
+                isFirst = false
             }
-            try journal.finish(part: bucket, .init(samples: 0, lines: 0))
-            progress.finishPart(size: 1)
+            return Journal.Part(samples: samples, lines: 0)
         }
 
         /// What `transform` said on an executor, out of the many words around it.
@@ -199,18 +210,19 @@
     private struct Exclusive: @unchecked Sendable {
         let sink: any HistoryPartSink
         init(_ sink: any HistoryPartSink) { self.sink = sink }
-    }
 
-    extension BackfillQuery.LabelCondition {
-        init(_ matcher: LabelMatcher) {
-            let operation: Operation =
-                switch matcher.operation {
-                case .equal: .equal
-                case .notEqual: .notEqual
-                case .matches: .matches
-                case .notMatches: .notMatches
+        func append(_ batch: ArrowBatch, types: [Fingerprint: MetricType]) async throws {
+            var bytes: [UInt8] = []
+            for row in 0..<batch.rows {
+                guard let line = batch.slice(0, row) else { continue }
+                bytes.append(contentsOf: line)
+                bytes.append(0x0A)
+                if bytes.count >= 1 << 18 {
+                    try await sink.append(bytes, types: types)
+                    bytes.removeAll(keepingCapacity: true)
                 }
-            self.init(matcher.name, operation, matcher.value)
+            }
+            if !bytes.isEmpty { try await sink.append(bytes, types: types) }
         }
     }
 #endif
