@@ -137,11 +137,14 @@
                 }
                 #expect(process.isRunning, "\(place): \(process.printed)")
                 #expect(process.end(SIGINT) != 0, "\(place): \(process.printed)")
+                // Spark cannot end a command that neither reads nor writes.
+                try folder.write("", to: "go")
                 let next = try ServerProcess(
                     Self.program, what + ["--output", "files:next-\(round)", "--input", "csv:\(csv)"], output: folder.file("next-\(round)"),
                     directory: folder.path, environment: ["ALMANAC_CONFIG": ""])
                 try await eventually("\(place): another job has the core", within: 60, every: .milliseconds(50)) { !next.isRunning }
                 try #require(next.end(SIGKILL) == 0, "\(place): \(process.printed) \(next.printed)\n\(server.printed.suffix(4_000))")
+                try FileManager.default.removeItem(atPath: folder.file("go"))
                 for pid in Self.running(folder) {
                     #expect(!Self.commandLine(pid).contains("waiting-transform"), "\(place): a transform was left behind")
                     try FileManager.default.removeItem(atPath: folder.file("running-\(pid)"))
