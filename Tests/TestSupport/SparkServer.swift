@@ -38,7 +38,7 @@ package final class SparkServer: Sendable {
             "spark.local.dir=\(folder.file("local"))", "spark.sql.warehouse.dir=\(folder.file("warehouse"))",
             "spark.sql.shuffle.partitions=2", "spark.driver.bindAddress=127.0.0.1",
         ]
-        var environment = ["SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": home]
+        var environment = ["SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": try ownHome()]
         if let path { environment["PATH"] = path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin") }
         // spark-submit becomes the server: nothing is left behind when it ends.
         let started = try ServerProcess(
@@ -54,6 +54,17 @@ package final class SparkServer: Sendable {
             }
             try await Task.sleep(for: .milliseconds(50))
         }
+    }
+
+    /// Spark by another path: a cluster's workers keep their files in a folder `work` of it.
+    private func ownHome() throws -> String {
+        let own = folder.file("home")
+        if FileManager.default.fileExists(atPath: own) { return own }
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        for entry in try FileManager.default.contentsOfDirectory(atPath: home) where entry != "work" {
+            try FileManager.default.createSymbolicLink(atPath: "\(own)/\(entry)", withDestinationPath: "\(home)/\(entry)")
+        }
+        return own
     }
 
     package var pid: Int32? { process.withLock { $0?.pid } }
