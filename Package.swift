@@ -229,8 +229,8 @@ let package = Package(
         .testTarget(
             name: "TopologyTests",
             dependencies: [
-                "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry",
-                "Analyzing", "Traffic", "TrafficSimulation", "TrafficTruth", "CRdKafka", logging,
+                "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "CassandraStorage", "CassandraClient", "Storage", "Messaging", "Records",
+                "TimeSeries", "Telemetry", "Analyzing", "Traffic", "TrafficSimulation", "TrafficTruth", "CRdKafka", logging,
             ]),
         .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(

@@ -1,6 +1,7 @@
 import CassandraClient
 import Records
 import Storage
+import Synchronization
 import TimeSeries
 
 /// A row of `series`.
@@ -140,7 +141,11 @@ extension CassandraStore {
                             try await connected.session.execute(insert, [.text(name), .bigint(1)])
                         }
                     var applied = answer.reader()
-                    if try applied.next(), try applied.bool(0) == true { return (known ?? 0) + 1 }
+                    if try applied.next(), try applied.bool(0) == true {
+                        let epoch = (known ?? 0) + 1
+                        state.withLock { $0.recent.add(epoch: epoch, of: name) }
+                        return epoch
+                    }
                 } catch let error as CassandraError where error.hasUnknownOutcome && attempt < 99 {
                     // It may have been taken: then that number is never given out, the next one is.
                 }
@@ -148,5 +153,10 @@ extension CassandraStore {
             }
             throw StorageError(.unavailable, "others ask for epochs all the time; try again")
         }
+    }
+
+    /// Sees to it that the next epoch is above this one.
+    func raise(_ name: String, to epoch: Int64, _ connected: Connected) async throws {
+        while try await nextEpoch(for: name) < epoch { try Task.checkCancellation() }
     }
 }

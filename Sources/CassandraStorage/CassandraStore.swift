@@ -18,18 +18,21 @@ package final class CassandraStore: ResultStore {
         let statements: CassandraStatements
     }
 
-    private struct State {
+    struct State {
         var opening: Task<Connected, any Error>?
         var isClosed = false
         var lastFailure: StorageError?
         var seen = SeenRows()
+        var recent = RecentWrites()
+        /// Writes again what a lost node may have forgotten.
+        var settling: Task<Void, Never>?
     }
 
     package let options: CassandraStoreOptions
     let errors: CassandraErrors
     private let metrics: MetricRegistry
-    private let logger: Logger
-    private let state = Mutex(State())
+    let logger: Logger
+    let state = Mutex(State())
     private let arrivals = TimestampGenerator()
 
     /// Throws `StorageError` where the options make no sense; does not connect.
@@ -50,8 +53,9 @@ package final class CassandraStore: ResultStore {
         let task = try state.withLock { state -> Task<Connected, any Error> in
             if state.isClosed { throw StorageError(.unavailable, "the store was closed") }
             if let opening = state.opening { return opening }
-            let task = Task { [options, metrics, logger] in
-                let session = try await CassandraSession.open(options.client, metrics: metrics, logger: logger)
+            let task = Task { [weak self, options, metrics, logger] in
+                let session = try await CassandraSession.open(
+                    options.client, metrics: metrics, logger: logger, onLoss: { [weak self] in self?.lost($0) })
                 do {
                     try await CassandraSchema.migrate(session, options, logger)
                     return Connected(session: session, statements: try await CassandraStatements(session, options.keyspace))
@@ -80,6 +84,7 @@ package final class CassandraStore: ResultStore {
     }
 
     package func close() async {
+        await settleBeforeClosing()
         let opening = state.withLock { state in
             state.isClosed = true
             return state.opening
@@ -109,12 +114,27 @@ package final class CassandraStore: ResultStore {
         list.addSeries(batch, &seen)
         list.addResults(batch, &seen)
         list.addTraffic(batch, &seen)
-        try await run(list.batches(), connected.session, now)
-        state.withLock { $0.seen.merge(seen) }
+        let batches = list.batches()
+        var losses: Int
+        repeat {
+            // A node that is lost meanwhile may have acknowledged and forgotten the first of them.
+            losses = state.withLock { $0.recent.losses }
+            try await run(batches, connected.session, now)
+        } while !keep(batches, seen, now, losses)
         for name in Set(batch.checkpoints.map(\.name)).sorted() { try await dropOldCheckpoints(name, connected) }
     }
 
-    private func run(_ batches: [Batch], _ session: CassandraSession, _ now: Int32) async throws {
+    /// False where a node was lost since there were so many losses.
+    private func keep(_ batches: [Batch], _ seen: SeenRows, _ now: Int32, _ losses: Int) -> Bool {
+        state.withLock { state in
+            if state.recent.losses != losses { return false }
+            state.seen.merge(seen)
+            state.recent.add(batches, now: now, at: CassandraStore.milliseconds())
+            return true
+        }
+    }
+
+    func run(_ batches: [Batch], _ session: CassandraSession, _ now: Int32) async throws {
         var options = RequestOptions.idempotent
         options.nowInSeconds = now
         let final = options

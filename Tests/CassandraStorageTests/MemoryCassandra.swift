@@ -48,6 +48,8 @@ final class MemoryCassandra: Sendable {
     var names: [String] { tables.withLock { $0.keys.sorted() } }
     func columns(_ table: String) -> [String] { tables.withLock { $0[table]?.columns.map(\.name) ?? [] } }
     func count(_ table: String) -> Int { tables.withLock { $0[table]?.rows.values.reduce(0) { $0 + $1.count } ?? 0 } }
+    /// What a node has lost that was killed before it synced its commit log; tables and versions stay.
+    func forgetRows() { tables.withLock { for (name, table) in $0 where !name.hasPrefix("almanac_") { table.rows = [:] } } }
     /// Cells that are tombstones.
     var tombstones: Int {
         tables.withLock { tables in

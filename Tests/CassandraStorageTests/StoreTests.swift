@@ -3,6 +3,7 @@ import Records
 import Storage
 import StorageContract
 import Synchronization
+import TestSupport
 import Testing
 import TimeSeries
 
@@ -95,6 +96,22 @@ private final class Times: Sendable {
             try await store.write(batch(keys, at: start))
             #expect(labels() == 5)
             #expect(try await contents(of: store, keys.map(\.id)) == before)
+        }
+    }
+
+    /// A node acknowledges before it syncs: what it has forgotten when it comes back is written again, and no epoch is given out twice.
+    @Test func whatALostNodeForgotIsWrittenAgain() async throws {
+        try await withStore { store, backend in
+            let keys = (0..<5).map { key("m\($0)") }
+            #expect(try await store.nextEpoch(for: "analyzers") == 1)
+            for i in 0..<3 { try await store.write(batch(keys, at: start + Milliseconds(i) * hour)) }
+            let before = try await contents(of: store, keys.map(\.id))
+            backend.memory.forgetRows()
+            #expect(try await store.latestWindows(keys.map(\.id)).isEmpty)
+            await backend.node.disconnectAll()
+            try await eventually("all is there again") { (try? await contents(of: store, keys.map(\.id))) == before }
+            // Epochs come first.
+            #expect(try await store.nextEpoch(for: "analyzers") > 1)
         }
     }
 

@@ -1,7 +1,6 @@
 import Glibc
 import KafkaMessaging
 import Messaging
-import MySQLStorage
 import Records
 import Storage
 import Telemetry
@@ -17,9 +16,18 @@ import TimeSeries
     /// How long processes are killed.
     private static let seconds = Double(setting("ALMANAC_TEST_TOPOLOGY_SECONDS") ?? 40)
 
-    @Test func killedAtRandomItLosesAndDoublesNothing() async throws {
+    @Test func killedAtRandomItLosesAndDoublesNothing() async throws { try await rage(Topology.Plan()) }
+
+    @Test(.enabled(if: GivenCassandra.canBeKilled, Comment(rawValue: GivenCassandra.lacking)))
+    func killedAtRandomWithCassandraItLosesAndDoublesNothing() async throws {
+        var plan = Topology.Plan()
+        plan.usesCassandra = true
+        try await rage(plan)
+    }
+
+    private func rage(_ plan: Topology.Plan) async throws {
         let seed = Self.setting("ALMANAC_TEST_TOPOLOGY_SEED") ?? UInt64.random(in: 0...UInt64.max)
-        let topology = try Topology()
+        let topology = try Topology(plan)
         defer { topology.stop() }
         try await topology.startZooKeeper()
         try await topology.startDatabase()
@@ -44,10 +52,13 @@ import TimeSeries
         for member in topology.of("collect") { #expect(member.end(SIGTERM) == 0, "seed \(seed): \(member.tail)") }
         try await eventually("the reader has all samples", every: .milliseconds(50)) { try await reader.hasReadAll() }
         let last = reader.series.values.compactMap { $0.samples.keys.max() }.max() ?? 0
-        try await eventually("all rows are stored up to the last sample, seed \(seed)", within: 60, every: .milliseconds(200)) {
-            let text = try topology.database.sql("SELECT MIN(time_ms) FROM window_statistics_latest", database: "almanac")
-            return (Int64(text.filter(\.isNumber)) ?? 0) > last + 1000
+        let store = try topology.database.open()
+        let series = reader.series.values.map(\.key.id)
+        try await eventually("all rows are stored up to the last sample, seed \(seed)", within: 120, every: .milliseconds(200)) {
+            let latest = try await store.latestWindows(series)
+            return !latest.isEmpty && latest.allSatisfy { $0.time > last + 1000 }
         }
+        await store.close()
         for member in topology.of("analyze") { #expect(member.end(SIGTERM) == 0, "seed \(seed): \(member.tail)") }
         try await eventually("all results are stored, seed \(seed)", within: 60, every: .milliseconds(100)) {
             for topic in [topology.results, topology.chunks] {
@@ -118,7 +129,11 @@ struct Chaos {
         }
         // Not the broker: the mock's asserts fail when a member joins again whose connection it closed.
         if name == "database" {
-            if isStopped { topology.database.signal(SIGSTOP) } else { topology.database.kill() }
+            if isStopped {
+                guard topology.database.signal(SIGSTOP) else { return }
+            } else {
+                try topology.database.kill()
+            }
         } else if isStopped {
             topology.member(name).signal(SIGSTOP)
         } else {
@@ -135,7 +150,7 @@ struct Chaos {
         down.removeAll { $0.until <= .now }
         for (name, _, isStopped) in due {
             if isStopped {
-                if name == "database" { topology.database.signal(SIGCONT) } else { topology.member(name).signal(SIGCONT) }
+                if name == "database" { _ = topology.database.signal(SIGCONT) } else { topology.member(name).signal(SIGCONT) }
             } else if name == "database" {
                 try await topology.database.start()
             } else {
@@ -152,7 +167,7 @@ struct Comparison {
     let seed: UInt64
 
     func run() async throws {
-        let store = try MySQLStore(topology.mysqlOptions())
+        let store = try topology.database.open()
         var random = SplitMix64(seed: seed)
         let all = reader.series.values.sorted { $0.key.id < $1.key.id }
         let stub = all.filter { $0.key.labels["job"] != "real" }
@@ -172,7 +187,9 @@ struct Comparison {
         await store.close()
     }
 
-    private func compareRows(_ store: MySQLStore, _ key: SeriesKey, _ samples: [(time: Milliseconds, value: Double)]) async throws -> Int {
+    private func compareRows(_ store: any ResultStore, _ key: SeriesKey, _ samples: [(time: Milliseconds, value: Double)]) async throws
+        -> Int
+    {
         let history = try await store.windowsHistory(key.id, from: 0, to: .max, limit: 100_000)
         #expect(!history.isEmpty, "seed \(seed): no rows of \(key.labels)")
         for (a, b) in zip(history, history.dropFirst()) {
@@ -200,7 +217,8 @@ struct Comparison {
         return count
     }
 
-    private func compareChunks(_ store: MySQLStore, _ key: SeriesKey, _ samples: [(time: Milliseconds, value: Double)]) async throws -> Int
+    private func compareChunks(_ store: any ResultStore, _ key: SeriesKey, _ samples: [(time: Milliseconds, value: Double)]) async throws
+        -> Int
     {
         let chunks = try await store.chunks(of: key.id, from: 0, to: .max)
         for chunk in chunks {

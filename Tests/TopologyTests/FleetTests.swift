@@ -1,8 +1,8 @@
 import Glibc
 import KafkaMessaging
 import Messaging
-import MySQLStorage
 import Records
+import Storage
 import Telemetry
 import TestSupport
 import Testing
@@ -90,7 +90,7 @@ import TrafficTruth
     private func compare(_ feed: inout Feed, _ topology: Topology, _ seed: UInt64) async throws {
         feed.simulation.finishTruth()
         let truth = try TruthComparison.rows(ofTruth: feed.simulation.truth?.rows ?? [])
-        let store = try MySQLStore(topology.mysqlOptions())
+        let store = try topology.database.open()
         // After the end event time follows the wall clock until no window holds an event any more.
         var stored: Set<String> = []
         let deadline = ContinuousClock.now + .seconds(180)

@@ -89,7 +89,7 @@ import Testing
         if afterWork {
             for member in topology.members { try await member.awaitReady() }
             topology.ensemble.stop()
-            topology.database.kill()
+            try topology.database.kill()
             topology.mock?.setDown()
         }
         for member in topology.members {

@@ -4,7 +4,6 @@ import Glibc
 import KafkaMessaging
 import Logging
 import Messaging
-import MySQLStorage
 import Synchronization
 import Telemetry
 import TestSupport
@@ -84,6 +83,8 @@ final class Topology: @unchecked Sendable {
     /// Who is there, and what their configuration says beyond the addresses.
     struct Plan {
         var startsExporters = true
+        /// On the Cassandra that is given, not on a MariaDB.
+        var usesCassandra = false
         var roles = [("collect", 2), ("analyze", 2), ("store", 2), ("serve", 1)]
         /// Further sections, as YAML.
         var more = ""
@@ -110,7 +111,7 @@ final class Topology: @unchecked Sendable {
     let folder: TemporaryDirectory
     let mock: MockBroker?
     let broker: String
-    let database: MariaDBServer
+    let database: any Database
     let ensemble: ZooKeeperEnsemble
     let exporters: [Exporter]
     /// Scraped by the Prometheus server that the collectors read.
@@ -141,11 +142,15 @@ final class Topology: @unchecked Sendable {
             self.mock = mock
             broker = mock.address
         }
-        database = try MariaDBServer()
+        try folder.write(MariaDBServer.password, to: "password")
+        if plan.usesCassandra, let given = GivenCassandra.value {
+            database = try Cassandra(given, passwordFile: folder.write(given.password, to: "cassandra"))
+        } else {
+            database = try MariaDB(passwordFile: folder.file("password"))
+        }
         ensemble = try ZooKeeperEnsemble()
         exporters = (0..<3).map { _ in Exporter() }
         realPorts = [freePort(), freePort()]
-        try folder.write(MariaDBServer.password, to: "password")
         if plan.startsExporters { try startExporters() }
         for (role, count) in plan.roles {
             for i in 1...count {
@@ -196,9 +201,8 @@ final class Topology: @unchecked Sendable {
             topics: {samples: \(samples), prometheusdata: \(results), chunks: \(chunks), control: control\(suffix), \
             iot_data_event: \(events), traffic_partials: \(partials), trafficdata: \(traffic)}
             store:
-              kind: mysql
+              \(database.configuration)
               history_interval: 1s
-              mysql: {host: 127.0.0.1, port: \(database.port), user: \(MariaDBServer.user), password_file: \(folder.file("password")), database: almanac}
             coordination:
               kind: zookeeper
               zookeeper: {hosts: [\(hosts)], session_timeout: \(Topology.sessionTimeout)ms}
@@ -225,17 +229,7 @@ final class Topology: @unchecked Sendable {
         return options
     }
 
-    func mysqlOptions() -> MySQLOptions {
-        var options = MySQLOptions()
-        options.port = database.port
-        options.password = MySQLPassword(MariaDBServer.password)
-        return options
-    }
-
-    func startDatabase() async throws {
-        try await database.start()
-        try database.sql("CREATE DATABASE IF NOT EXISTS almanac")
-    }
+    func startDatabase() async throws { try await database.start() }
 
     func startZooKeeper() async throws {
         for server in ensemble.servers { try server.start() }
@@ -253,6 +247,6 @@ final class Topology: @unchecked Sendable {
         for process in realExporters { process.end() }
         for exporter in exporters + [behindPrometheus] { exporter.stop() }
         ensemble.stop()
-        database.kill()
+        database.end()
     }
 }

@@ -66,10 +66,12 @@ final class NodePool: Sendable {
 
     let address: NodeAddress
     private let factory: ConnectionFactory
+    private let onLoss: @Sendable (NodeAddress) -> Void
     private let state = Mutex(State())
 
-    init(_ address: NodeAddress, _ factory: ConnectionFactory) {
+    init(_ address: NodeAddress, _ factory: ConnectionFactory, _ onLoss: @escaping @Sendable (NodeAddress) -> Void) {
         self.address = address
+        self.onLoss = onLoss
         self.factory = factory
         let pool = WeakPool(self)
         let tasks = (0..<factory.options.connectionsPerNode).map { _ in Task { await NodePool.keep(pool) } }
@@ -157,6 +159,7 @@ final class NodePool: Sendable {
         if reason == .requested { return }
         factory.metrics.lost.add()
         factory.logger.info("Cassandra \(address): \(reason)")
+        onLoss(address)
     }
 
     private func pause(_ milliseconds: Int64) async {

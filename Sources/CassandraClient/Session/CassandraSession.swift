@@ -26,17 +26,20 @@ package final class CassandraSession: Sendable {
     let metrics: CassandraMetrics
     private let logger: Logger
     private let factory: ConnectionFactory
+    private let onLoss: @Sendable (NodeAddress) -> Void
     private let state = Mutex(State())
     private let control: ControlConnection
     private let timestamps = TimestampGenerator()
     private let rotation = Atomic<Int>(0)
 
     /// Connects to the first contact point that answers, reads the cluster's tables and connects to its nodes.
+    /// - Parameter onLoss: called with a node whenever a connection to it ends that was not closed here; soon after, not at once.
     package static func open(
-        _ options: CassandraOptions, metrics: MetricRegistry = MetricRegistry(), logger: Logger = Logger(label: "cassandra")
+        _ options: CassandraOptions, metrics: MetricRegistry = MetricRegistry(), logger: Logger = Logger(label: "cassandra"),
+        onLoss: @escaping @Sendable (NodeAddress) -> Void = { _ in }
     ) async throws(CassandraError) -> CassandraSession {
         try options.check()
-        let session = try CassandraSession(options, CassandraMetrics(metrics), logger)
+        let session = try CassandraSession(options, CassandraMetrics(metrics), logger, onLoss)
         do throws(CassandraError) {
             try await session.control.start()
             try await session.waitForNode()
@@ -47,7 +50,10 @@ package final class CassandraSession: Sendable {
         return session
     }
 
-    private init(_ options: CassandraOptions, _ metrics: CassandraMetrics, _ logger: Logger) throws(CassandraError) {
+    private init(
+        _ options: CassandraOptions, _ metrics: CassandraMetrics, _ logger: Logger, _ onLoss: @escaping @Sendable (NodeAddress) -> Void
+    ) throws(CassandraError) {
+        self.onLoss = onLoss
         self.options = options
         self.metrics = metrics
         self.logger = logger
@@ -185,7 +191,7 @@ package final class CassandraSession: Sendable {
                 state.pools[address] = nil
             }
             for address in wanted where state.pools[address] == nil {
-                state.pools[address] = NodePool(address, factory)
+                state.pools[address] = NodePool(address, factory, onLoss)
                 logger.debug("Cassandra \(address) is used from now on")
             }
             return gone
