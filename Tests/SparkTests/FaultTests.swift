@@ -108,11 +108,13 @@
             let server = try SparkServer(master: "local[1]")
             try await server.start(path: URL(fileURLWithPath: Self.program).deletingLastPathComponent().path)
             defer { server.kill() }
-            // A view whose rows take years to read.
+            // A view whose rows take years to read. Not of one range: Spark does not look for an end within it.
             let session = try SparkSession(SparkURL(server.address))
             _ = try await session.collect(
-                "CREATE VIEW endless AS SELECT 'up' AS series, id AS time, CAST(id AS DOUBLE) AS value FROM range(0, 100000000000000, 1, 1)"
-            )
+                """
+                CREATE VIEW endless AS SELECT 'up' AS series, a.id AS time, CAST(b.id AS DOUBLE) AS value
+                FROM range(3000000) a CROSS JOIN range(3000000) b
+                """)
             let waiting = try Self.waitingTransform(folder)
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = SplitMix64(seed: seed)
@@ -140,7 +142,8 @@
                 // Spark cannot end a command that neither reads nor writes.
                 try folder.write("", to: "go")
                 let next = try ServerProcess(
-                    Self.program, what + ["--output", "files:next-\(round)", "--input", "csv:\(csv)"], output: folder.file("next-\(round)"),
+                    Self.program, what + ["--output", "files:after-\(round)", "--input", "csv:\(csv)"],
+                    output: folder.file("next-\(round)"),
                     directory: folder.path, environment: ["ALMANAC_CONFIG": ""])
                 try await eventually("\(place): another job has the core", within: 60, every: .milliseconds(50)) { !next.isRunning }
                 try #require(next.end(SIGKILL) == 0, "\(place): \(process.printed) \(next.printed)\n\(server.printed.suffix(4_000))")
