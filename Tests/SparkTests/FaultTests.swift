@@ -12,7 +12,7 @@
                 """
                 #!/bin/sh
                 touch \(folder.path)/running-$$
-                until [ -e \(folder.path)/go ]; do sleep 0.05; done
+                until [ -e \(folder.path)/go ]; do [ -d \(folder.path) ] || exit 1; sleep 0.05; done
                 exec \(program) transform "$@"
                 """, to: "waiting-transform")
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
