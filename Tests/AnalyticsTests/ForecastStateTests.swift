@@ -200,6 +200,26 @@ import Testing
         #expect(1.4...2.5 ~= offsets[10])
     }
 
+    /// A fit every seven scores, none of which knows the bursts: what is learnt about the tails outlives them, at 95 %; a wide 80 % does not.
+    @Test func heavyTailsAreCoveredThoughFitsAreFrequent() {
+        var random = SeededGenerator(seed: 18)
+        var widths = IntervalWidths()
+        var inside = 0.0
+        for t in 0..<21_000 {
+            // One in ten is ten times as large: half of these exceed 6.7, so the outer reach needs a factor of three.
+            let error = abs(Float(random.normal() * (t % 10 == 3 ? 10 : 1)))
+            if t % 7 == 0 { widths.relax() }
+            if t >= 1_000, error <= 2.2 * widths.factors[7] { inside += 1 }
+            widths.score(column: 10, horizon: 10, error: error, reaches: (1.4, 2.2))
+        }
+        let share = inside / 20_000
+        #expect(0.94...0.96 ~= share)
+        for _ in 0..<500 { widths.score(column: 10, horizon: 10, error: 1_000, reaches: (1, 2)) }
+        widths.relax()
+        #expect(widths.factors[6] == 1.5)
+        #expect(widths.factors[7] == 5)
+    }
+
     /// With a fit every three samples a forecast of ten steps is scored all the same, in the unit of the newest model.
     @Test func aForecastThatWaitsOutlivesAFit() throws {
         var random = SeededGenerator(seed: 16)
