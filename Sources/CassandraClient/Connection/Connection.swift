@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
@@ -62,6 +63,16 @@ final class Connection: Sendable {
         var tick: Int64 = 50
     }
 
+    /// What a person can do something about: of several addresses of a name the last one's failure.
+    private static func reason(_ error: any Error) -> String {
+        if let failure = error as? NIOConnectionError {
+            if let last = failure.connectionErrors.last { return reason(last.error) }
+            return "the name \(failure.host) has no address"
+        }
+        guard let failure = error as? IOError, let text = strerror(failure.errnoCode) else { return "\(error)" }
+        return String(cString: text)
+    }
+
     /// Connects and shakes hands. Throws `CassandraError`; the observer is told of the end only if this succeeded.
     static func open(
         _ target: Target, _ settings: Machine.Settings, group: any EventLoopGroup, observer: Observer = Observer()
@@ -85,7 +96,7 @@ final class Connection: Sendable {
             _ = try await bootstrap.connect(host: target.address.host, port: target.address.port).get()
         } catch {
             let code: CassandraError.Code = error is NIOSSLError ? .authentication : .noNodeAvailable
-            throw CassandraError(code, "\(target.address) cannot be reached: \(error)")
+            throw CassandraError(code, "\(target.address) cannot be reached: \(reason(error))")
         }
         guard let connection = opened.withLock({ $0 }) else {
             throw CassandraError(.noNodeAvailable, "\(target.address) cannot be reached")
