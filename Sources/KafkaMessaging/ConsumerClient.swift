@@ -1,11 +1,13 @@
 import CRdKafka
 import Messaging
+import Synchronization
 
 /// A consumer handle of the library and its queue; freed in order.
 final class ConsumerClient: @unchecked Sendable {
     let client: KafkaClient
     let queue: OpaquePointer
     private let freed = Latch()
+    private let wasAssigned = Atomic<Bool>(false)
 
     init(_ options: KafkaOptions, group: String, context: KafkaContext) throws {
         client = try KafkaClient(
@@ -30,12 +32,20 @@ final class ConsumerClient: @unchecked Sendable {
         return String(cString: name)
     }
 
+    /// The group has given this member its first part, which may be empty.
+    func noteAssignment() { wasAssigned.store(true, ordering: .releasing) }
+
+    /// Before librdkafka 2.3 a member that is freed between joining a group and its first assignment ends the process: the sticky assignor
+    /// asserts a state that it has only since then (librdkafka #4381).
+    private var mustNotBeFreed: Bool { rd_kafka_version() < 0x0203_0000 && !wasAssigned.load(ordering: .acquiring) && !memberID.isEmpty }
+
     /// Leaves the group and frees everything. Blocks.
     func end() {
+        let hadJoined = mustNotBeFreed
         let code = rd_kafka_consumer_close(handle)
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { client.context.report(KafkaError(code), "closing a consumer: \(KafkaError(code).text)") }
         freed.free { rd_kafka_queue_destroy(queue) }
-        client.destroy()
+        if hadJoined || mustNotBeFreed { client.abandon() } else { client.destroy() }
     }
 
     /// As `end`, on a thread made for it.

@@ -240,6 +240,7 @@ final class ConsumerCore: @unchecked Sendable {
             ($0.topic, $0.partition) < ($1.topic, $1.partition)
         }
         let isAssignment = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+        if isAssignment { client.noteAssignment() }
         if places.isEmpty {
             // Nothing to tell, but the library waits for the call.
             report(isAssignment ? incrementallyAssign([:]) : incrementallyUnassign([]))

@@ -94,6 +94,9 @@ final class KafkaClient: @unchecked Sendable {
         retained.release()
     }
 
+    /// Leaves the handle and its threads as they are until the process ends.
+    func abandon() { isDestroyed.store(true, ordering: .releasing) }
+
     deinit { destroy() }
 }
 
