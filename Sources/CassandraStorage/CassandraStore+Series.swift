@@ -156,7 +156,7 @@ extension CassandraStore {
     }
 
     /// Sees to it that the next epoch is above this one.
-    func raise(_ name: String, to epoch: Int64, _ connected: Connected) async throws {
+    func raise(_ name: String, to epoch: Int64) async throws {
         while try await nextEpoch(for: name) < epoch { try Task.checkCancellation() }
     }
 }

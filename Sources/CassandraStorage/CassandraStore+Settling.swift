@@ -27,13 +27,13 @@ extension CassandraStore {
             }
             do {
                 if let epoch {
-                    try await raise(epoch.name, to: epoch.epoch, connected())
+                    try await raise(epoch.name, to: epoch.epoch)
                     state.withLock { $0.recent.settleEpoch(epoch.name, losses) }
                 } else if !entries.isEmpty {
                     let session = try await connected().session
                     _ = try await concurrently(entries) { entry in try await self.run(entry.batches, session, entry.now) }
                     rows += entries.reduce(0) { $0 + $1.rows }
-                    state.withLock { $0.recent.settle(entries.count, losses, at: CassandraStore.milliseconds()) }
+                    state.withLock { $0.recent.settle(entries.count, losses, at: Clock.now()) }
                 } else if isDone() {
                     logger.info("\(node) was lost: \(rows) rows of the last seconds were written again")
                     return
@@ -52,8 +52,8 @@ extension CassandraStore {
 
     /// Waits a while for what is being written again; says what it leaves undone.
     func settleBeforeClosing(within milliseconds: Int64 = 5000) async {
-        let end = CassandraStore.milliseconds() + milliseconds
-        while state.withLock({ $0.settling != nil }), CassandraStore.milliseconds() < end, !Task.isCancelled {
+        let end = Clock.now() + milliseconds
+        while state.withLock({ $0.settling != nil }), Clock.now() < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
         let (task, left) = state.withLock { ($0.settling, $0.recent.dueRows) }
@@ -66,10 +66,4 @@ extension CassandraStore {
                 """)
         }
     }
-
-    static func milliseconds() -> Int64 {
-        let now = ContinuousClock.now - CassandraStore.origin
-        return now.components.seconds * 1000 + now.components.attoseconds / 1_000_000_000_000_000
-    }
-    private static let origin = ContinuousClock.now
 }

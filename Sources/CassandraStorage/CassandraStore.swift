@@ -129,7 +129,7 @@ package final class CassandraStore: ResultStore {
         state.withLock { state in
             if state.recent.losses != losses { return false }
             state.seen.merge(seen)
-            state.recent.add(batches, now: now, at: CassandraStore.milliseconds())
+            state.recent.add(batches, now: now, at: Clock.now())
             return true
         }
     }

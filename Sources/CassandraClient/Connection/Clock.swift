@@ -5,9 +5,9 @@
 #endif
 import Synchronization
 
-enum Clock {
+package enum Clock {
     /// Milliseconds of a clock that only goes forward.
-    static func now() -> Int64 { read(CLOCK_MONOTONIC) / 1_000_000 }
+    package static func now() -> Int64 { read(CLOCK_MONOTONIC) / 1_000_000 }
 
     /// Microseconds since 1970 UTC.
     static func wall() -> Int64 { read(CLOCK_REALTIME) / 1000 }
