@@ -90,4 +90,28 @@ import Testing
         #expect(burg(of: [1, 2, 3], order: 0).reason == "an order below 1: 0")
         #expect(burg(of: [1, 2, 3], order: 2).reason == "too short: 3 of 4 samples")
     }
+
+    /// The lagged recursion is the direct one, in other sums.
+    @Test(arguments: [(60, 0.5), (400, 0.99), (2880, 0.9), (2880, 0.9999), (30, 0.0)])
+    func laggedBurgIsTheDirectOne(_ shape: (count: Int, persistence: Double)) throws {
+        var random = SeededGenerator(seed: UInt64(shape.count))
+        var x = random.autoregression(shape.persistence, count: shape.count)
+        let mean = x.reduce(0, +) / Double(x.count)
+        for t in x.indices { x[t] -= mean }
+        let order = min(28, shape.count / 4)
+        let direct = BurgRecursion(x, count: x.count, order: order)
+        let lagged = try #require(BurgRecursion(lagged: x, count: x.count, order: order))
+        #expect(lagged.order == order && direct.order == order)
+        for i in 0..<order {
+            #expect(abs(lagged.reflections[i] - direct.reflections[i]) < 1e-9, "order \(i + 1)")
+            #expect(abs(lagged.variances[i + 1] / direct.variances[i + 1] - 1) < 1e-9, "order \(i + 1)")
+        }
+    }
+
+    @Test func laggedBurgLeavesWhatIsNearlyPerfectToTheDirectOne() {
+        let wave: [Double] = (0..<500).map { sin(2 * .pi * Double($0) / 20) }
+        #expect(BurgRecursion(lagged: wave, count: wave.count, order: 25) == nil)
+        #expect(BurgRecursion(lagged: [Double](repeating: 0, count: 500), count: 500, order: 4) == nil)
+        #expect(BurgRecursion(lagged: [1, -1, 2], count: 3, order: 2) == nil)
+    }
 }

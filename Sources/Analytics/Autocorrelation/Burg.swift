@@ -36,6 +36,14 @@ struct BurgRecursion {
     /// The order that was reached: less than asked for when nothing is left to explain.
     var order: Int { reflections.count }
 
+    /// Order 0.
+    init(variance: Double) { variances = [variance] }
+
+    mutating func append(reflection: Double, variance: Double) {
+        reflections.append(reflection)
+        variances.append(variance)
+    }
+
     /// - Parameter centered: values with mean zero. `order` < count.
     init(_ centered: [Double], count n: Int, order: Int) {
         // After order i, forward[s + i] and backward[s] are the errors that meet at the next order.

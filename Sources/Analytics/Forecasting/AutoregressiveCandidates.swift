@@ -38,7 +38,7 @@ enum AutoregressiveOrder {
         let n = values.count
         let largest = min(maximumOrder, n / 4)
         guard largest >= 1 else { return nil }
-        let recursion = BurgRecursion(values, count: n, order: largest)
+        let recursion = BurgRecursion(lagged: values, count: n, order: largest) ?? BurgRecursion(values, count: n, order: largest)
         let count = Double(n)
         var best = (order: 0, criterion: Double.infinity)
         for (p, variance) in recursion.variances.enumerated() where variance > 0 {

@@ -75,16 +75,22 @@ struct BlendRefinement {
     /// Origins x rows: forecast minus what came, in units of the least error.
     private func departures(_ trials: [[Double]], _ rows: [Int], _ group: Range<Int>, _ units: [Double]) -> [Lanes] {
         let count = recency.count
+        // Lanes beyond the group read what follows and are multiplied by 0; the last rows have nothing behind them.
+        let wide = min(count, max(0, count * columns - group.lowerBound - Lanes.scalarCount + columns) / columns)
+        let factors = SIMD8<Double>((0..<Lanes.scalarCount).map { $0 < group.count ? units[$0] : 0 })
         var result = [Lanes](repeating: .zero, count: count * rows.count)
-        result.withUnsafeMutableBytes { bytes in
-            let out = bytes.bindMemory(to: Float.self)
+        result.withUnsafeMutableBufferPointer { out in
             for (place, row) in rows.enumerated() {
                 trials[row].withUnsafeBufferPointer { x in
                     actual.withUnsafeBufferPointer { y in
-                        for i in 0..<count {
-                            let from = i * columns + group.lowerBound
-                            let to = (i * rows.count + place) * Lanes.scalarCount
-                            for k in 0..<group.count { out[to + k] = Float((x[from + k] - y[from + k]) * units[k]) }
+                        guard let from = x.baseAddress, let came = y.baseAddress else { return }
+                        for i in 0..<wide {
+                            let k = i * columns + group.lowerBound
+                            out[i * rows.count + place] = Lanes((Kernels.load8(from + k) - Kernels.load8(came + k)) * factors)
+                        }
+                        for i in wide..<count {
+                            let k = i * columns + group.lowerBound
+                            for s in 0..<group.count { out[i * rows.count + place][s] = Float((x[k + s] - y[k + s]) * units[s]) }
                         }
                     }
                 }

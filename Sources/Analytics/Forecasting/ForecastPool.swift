@@ -342,22 +342,16 @@ struct ForecastPool: Sendable {
         table.withUnsafeBufferPointer { table in
             actual.withUnsafeBufferPointer { actual in
                 guard let table = table.baseAddress, let actual = actual.baseAddress else { return }
-                var s = 0
-                while s + 4 <= columns {
+                // There are four columns at least; the last lanes overlap those before them.
+                for first in stride(from: 0, to: columns, by: 4) {
+                    let s = min(first, columns - 4)
                     let cap = Kernels.Lanes(caps[s], caps[s + 1], caps[s + 2], caps[s + 3])
                     var sum = Kernels.Lanes.zero
                     for (i, weight) in recency.enumerated() {
-                        var error = Kernels.load(table + i * columns + s) - Kernels.load(actual + i * columns + s)
-                        error.replace(with: -error, where: error .< 0)
+                        let error = Kernels.magnitude(Kernels.load(table + i * columns + s) - Kernels.load(actual + i * columns + s))
                         sum += weight * error.replacing(with: cap, where: error .> cap)
                     }
                     for k in 0..<4 { sums[s + k] = sum[k] }
-                    s += 4
-                }
-                for s in s..<columns {
-                    for (i, weight) in recency.enumerated() {
-                        sums[s] += weight * min(abs(table[i * columns + s] - actual[i * columns + s]), caps[s])
-                    }
                 }
             }
         }

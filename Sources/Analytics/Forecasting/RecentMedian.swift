@@ -43,34 +43,42 @@ struct SortedWindow {
     }
 
     mutating func insert(_ value: Double) {
-        sorted.append(value)
-        settle(sorted.count - 1)
+        let place = rank(value)
+        sorted.insert(value, at: place)
     }
 
     /// Puts `new` in the place of `old`, which is there. Moves only what lies between.
     mutating func replace(_ old: Double, by new: Double) {
-        var (low, high) = (0, sorted.count - 1)
-        while low < high {
-            let middle = (low + high) / 2
-            if sorted[middle] < old { low = middle + 1 } else { high = middle }
+        let (from, to) = (rank(old), rank(new))
+        sorted.withUnsafeMutableBufferPointer { x in
+            guard let x = x.baseAddress else { return }
+            if from < to {
+                (x + from).update(from: x + from + 1, count: to - 1 - from)
+                x[to - 1] = new
+            } else {
+                (x + to + 1).update(from: x + to, count: from - to)
+                x[to] = new
+            }
         }
-        sorted[low] = new
-        settle(low)
     }
 
-    private mutating func settle(_ place: Int) {
-        sorted.withUnsafeMutableBufferPointer { x in
-            var k = place
-            let value = x[k]
-            while k > 0, x[k - 1] > value {
-                x[k] = x[k - 1]
-                k -= 1
+    /// How many are below a value: all are compared, since a search that branches would guess half of its branches wrong.
+    private func rank(_ value: Double) -> Int {
+        sorted.withUnsafeBufferPointer { x in
+            guard let base = x.baseAddress else { return 0 }
+            let values = Kernels.Lanes(repeating: value)
+            var below = Kernels.Lanes.zero
+            var k = 0
+            while k + 4 <= x.count {
+                below += Kernels.Lanes.zero.replacing(with: 1, where: Kernels.load(base + k) .< values)
+                k += 4
             }
-            while k + 1 < x.count, x[k + 1] < value {
-                x[k] = x[k + 1]
+            var count = Int(below.sum())
+            while k < x.count {
+                count += base[k] < value ? 1 : 0
                 k += 1
             }
-            x[k] = value
+            return count
         }
     }
 }

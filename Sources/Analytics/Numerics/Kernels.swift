@@ -11,6 +11,17 @@ enum Kernels {
     }
 
     @inline(__always)
+    static func load8(_ pointer: UnsafePointer<Double>) -> SIMD8<Double> {
+        UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Double>.self)
+    }
+
+    /// The sign bit off: NaN stays NaN.
+    @inline(__always)
+    static func magnitude(_ x: Lanes) -> Lanes {
+        unsafeBitCast(unsafeBitCast(x, to: SIMD4<UInt64>.self) & 0x7FFF_FFFF_FFFF_FFFF, to: Lanes.self)
+    }
+
+    @inline(__always)
     static func store(_ lanes: Lanes, _ pointer: UnsafeMutablePointer<Double>) {
         UnsafeMutableRawPointer(pointer).storeBytes(of: lanes, as: Lanes.self)
     }
