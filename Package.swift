@@ -133,7 +133,7 @@ let package = Package(
                 httpClient, nioCore, nioHTTP, nioSSL, logging, lifecycle,
             ]),
         // What the tests share: servers, temporary folders, and the contract suites that each driver must pass
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: [logging], path: "Tests/TestSupport"),
         .target(name: "MessagingContract", dependencies: ["Messaging", "TimeSeries", "TestSupport"], path: "Tests/MessagingContract"),
         .target(
             name: "StorageContract", dependencies: ["Storage", "Records", "TimeSeries", "TestSupport"], path: "Tests/StorageContract"),
@@ -166,7 +166,7 @@ let package = Package(
             name: "CassandraScript", dependencies: ["CassandraClient", nioCore, nioPosix, nioSSL], path: "Tests/CassandraScript"),
         .testTarget(
             name: "CassandraClientTests",
-            dependencies: ["CassandraClient", "CassandraScript", "Telemetry", nioCore, nioPosix, nioSSL, logging],
+            dependencies: ["CassandraClient", "CassandraScript", "TestSupport", "Telemetry", nioCore, nioPosix, nioSSL, logging],
             resources: [.copy("Golden")]),
         .testTarget(
             name: "CassandraStorageTests",

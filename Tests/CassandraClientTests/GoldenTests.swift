@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CassandraClient
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test func checksumAgainstThePlainForm() {
-        var random = SplitMix(state: 1)
+        var random = SplitMix64(seed: 1)
         for length in 0..<70 {
             let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
             let salted = ByteBuffer(bytes: [0xFA, 0x2D, 0x55, 0xCA] + bytes)

@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CassandraClient
@@ -6,7 +7,7 @@ import Testing
 
 /// Codecs on values drawn at random, and decoders on damaged bytes: they answer or throw, they never crash, and never hold more than came.
 @Suite struct PropertyTests {
-    private func anyType(_ random: inout SplitMix, depth: Int = 0) -> CQLType {
+    private func anyType(_ random: inout SplitMix64, depth: Int = 0) -> CQLType {
         let simple: [CQLType] = [
             .ascii, .text, .int, .bigint, .smallint, .tinyint, .double, .float, .boolean, .blob, .timestamp, .date, .uuid, .inet, .counter,
             .time,
@@ -22,13 +23,13 @@ import Testing
         return simple[Int.random(in: 0..<simple.count, using: &random)]
     }
 
-    private func bytes(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
+    private func bytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
-    private func anyValue(_ type: CQLType, _ random: inout SplitMix) -> CQLValue {
+    private func anyValue(_ type: CQLType, _ random: inout SplitMix64) -> CQLValue {
         let number = Int64(bitPattern: random.next())
-        func several<T>(_ make: (inout SplitMix) -> T) -> [T] { (0..<Int(number.magnitude % 4)).map { _ in make(&random) } }
+        func several<T>(_ make: (inout SplitMix64) -> T) -> [T] { (0..<Int(number.magnitude % 4)).map { _ in make(&random) } }
         switch type {
         case .ascii, .text: return .text(String(number.magnitude % 3 == 0 ? "" : "🚚 \(number)"))
         case .int: return .int(Int32(truncatingIfNeeded: number))
@@ -51,7 +52,7 @@ import Testing
     }
 
     @Test func valuesComeBack() throws {
-        var random = SplitMix(state: 7)
+        var random = SplitMix64(seed: 7)
         for _ in 0..<3000 {
             let type = anyType(&random)
             let value = anyValue(type, &random)
@@ -65,7 +66,7 @@ import Testing
     }
 
     @Test func damagedValuesNeverCrash() {
-        var random = SplitMix(state: 8)
+        var random = SplitMix64(seed: 8)
         for _ in 0..<3000 {
             let type = anyType(&random)
             var out = ByteBuffer()
@@ -76,7 +77,7 @@ import Testing
         }
     }
 
-    private func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix) {
+    private func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
         for _ in 0...Int.random(in: 0..<3, using: &random) {
             switch Int.random(in: 0..<4, using: &random) {
             case 0 where !bytes.isEmpty:
@@ -91,7 +92,7 @@ import Testing
 
     /// All golden responses, damaged in their bodies.
     @Test func damagedResponsesNeverCrash() throws {
-        var random = SplitMix(state: 9)
+        var random = SplitMix64(seed: 9)
         let lines = Golden.load("responses")
         #expect(lines.count > 50)
         for line in lines {
@@ -134,7 +135,7 @@ import Testing
 
     /// A whole conversation, damaged anywhere: the machine goes on or closes.
     @Test(arguments: ProtocolVersion.allCases) func damagedConversationsNeverCrash(_ version: ProtocolVersion) throws {
-        var random = SplitMix(state: 10)
+        var random = SplitMix64(seed: 10)
         var plain = ByteBuffer()
         for stream in 0..<6 {
             plain.writeImmutableBuffer(Reply.frame(.result, Reply.void, stream: Int16(stream), version: version.rawValue))
@@ -172,7 +173,7 @@ import Testing
     }
 
     @Test func segmentsOfAnySizeComeBack() throws {
-        var random = SplitMix(state: 11)
+        var random = SplitMix64(seed: 11)
         for size in [1, 100, 131_000, 131_071, 131_072, 131_073, 262_142, 262_143, 400_000] {
             var frames = ByteBuffer()
             for _ in 0..<3 {
@@ -194,7 +195,7 @@ import Testing
     }
 
     @Test func textsOfAnyFormAreAddressesOrNot() {
-        var random = SplitMix(state: 12)
+        var random = SplitMix64(seed: 12)
         for _ in 0..<1000 {
             let text = String(decoding: bytes(Int.random(in: 0..<45, using: &random), &random).map { $0 % 2 == 0 ? $0 : 45 }, as: UTF8.self)
             _ = CQLUUID(text)

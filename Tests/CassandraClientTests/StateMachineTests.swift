@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import CassandraClient
@@ -313,7 +314,7 @@ import Testing
         }
         var bytes = wrapped(Reply.frame(.result, body, stream: stream, version: 5))
         bytes.writeImmutableBuffer(wrapped(Reply.frame(.event, Reply.string("X"), stream: -1, version: 5)))
-        var random = SplitMix(state: 3)
+        var random = SplitMix64(seed: 3)
         var answered: [(Int, Response)] = []
         var events = 0
         while bytes.readableBytes > 0 {

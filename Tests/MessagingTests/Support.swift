@@ -18,29 +18,6 @@ final class TestClock: WallClock {
     func advance(_ by: Milliseconds) { time.withLock { $0 += by } }
 }
 
-/// Collects what the log writes to its logger.
-struct CollectingLogHandler: LogHandler {
-    final class Lines: Sendable {
-        private let lines = Mutex<[String]>([])
-        var all: [String] { lines.withLock { $0 } }
-        func add(_ line: String) { lines.withLock { $0.append(line) } }
-    }
-
-    let lines: Lines
-    var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .debug
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        let details = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted().joined(separator: " ")
-        lines.add("\(event.level) \(event.message) \(details)")
-    }
-}
-
 /// An embedded log on a device, with what a test wants to look at.
 struct Bench: Sendable {
     let device: any LogDevice
