@@ -83,6 +83,9 @@ package final class CassandraStore: ResultStore {
         if let failure = state.withLock({ $0.lastFailure }) { throw failure }
     }
 
+    /// What a store that is dropped without `close` has under way ends.
+    deinit { if !state.withLock({ $0.isClosed }) { stopSettling() } }
+
     package func close() async {
         await settleBeforeClosing()
         let opening = state.withLock { state in

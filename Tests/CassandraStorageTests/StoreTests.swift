@@ -115,6 +115,21 @@ private final class Times: Sendable {
         }
     }
 
+    /// Nobody closed it, and what is to be written again cannot be while the node is down.
+    @Test(arguments: [true, false]) func aStoreThatIsDroppedEndsItsWork(isUp: Bool) async throws {
+        let backend = MemoryBackend()
+        try await untilAllTasksEnd("the store") {
+            let store = try await backend.openStore()
+            try await store.write(batch([key("a")], at: start))
+            if !isUp {
+                await backend.node.stop()
+                try await eventually("the loss is noticed") { store.state.withLock { $0.settling != nil } }
+            }
+        }
+        try await eventually("no connection is left") { backend.node.openConnections == 0 }
+        await backend.node.stop()
+    }
+
     @Test func aColumnIsAddedToTablesInUse() async throws {
         try await withStore { store, backend in
             try await store.write(batch([key("a")], at: start))

@@ -143,6 +143,8 @@ final class ControlConnection: Sendable {
     private func refresh() async {
         guard let connection = state.withLock({ $0.connection }), connection.closeReason == nil else { return }
         do throws(CassandraError) { try await read(connection) } catch {
+            // What a close has cut short is no trouble.
+            if state.withLock({ $0.isClosed }) { return }
             factory.logger.warning("the tables about the cluster cannot be read from \(connection.address): \(error.message)")
             // A node that cannot even answer this is not the one to ask.
             connection.close()

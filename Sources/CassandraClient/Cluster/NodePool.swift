@@ -121,7 +121,8 @@ final class NodePool: Sendable {
                 signal.finish()
             })
             guard let connection = await pool()?.open(observer) else {
-                await pool()?.pause(backoff.next())
+                guard let pool = pool() else { return }
+                await pool.pause(backoff.next())
                 continue
             }
             backoff.reset()
@@ -146,6 +147,8 @@ final class NodePool: Sendable {
             return connection
         } catch {
             let isNew = state.withLock { state in
+                // Whoever closes wants no connection: it is no trouble that there is none.
+                if state.isClosed { return false }
                 defer { state.lastError = error }
                 return state.lastError?.message != error.message
             }

@@ -84,7 +84,12 @@ package final class CassandraSession: Sendable {
         )
     }
 
-    package func close() async {
+    package func close() async { end() }
+
+    /// Whoever lets go of a session without closing it wants it no more: else it would connect to nodes for ever.
+    deinit { end() }
+
+    private func end() {
         let pools = state.withLock { state in
             state.isClosed = true
             defer { state.pools = [:] }
