@@ -83,5 +83,15 @@ struct ClusterReader: Sendable {
     }
 
     /// Whether all nodes have the same schema.
-    func isSchemaAgreed() async throws(CassandraError) -> Bool { Set(try await nodes().compactMap(\.schemaVersion)).count <= 1 }
+    private func isSchemaAgreed() async throws(CassandraError) -> Bool { Set(try await nodes().compactMap(\.schemaVersion)).count <= 1 }
+
+    /// Waits until all nodes have the same schema; false when that takes too long.
+    func waitForSchemaAgreement() async throws(CassandraError) -> Bool {
+        let end = Clock.now() + options.schemaAgreementTimeout
+        while true {
+            if try await isSchemaAgreed() { return true }
+            if Clock.now() >= end { return false }
+            do { try await Task.sleep(for: .milliseconds(200)) } catch { throw CassandraError(.cancelled, "the task was cancelled") }
+        }
+    }
 }

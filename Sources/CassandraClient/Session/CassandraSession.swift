@@ -170,17 +170,7 @@ package final class CassandraSession: Sendable {
         var connection: Connection?
         for pool in state.withLock({ Array($0.pools.values) }) where connection == nil { connection = pool.connection() }
         guard let connection else { throw CassandraError(.noNodeAvailable, "no node of Cassandra answers") }
-        return try await agree(on: connection)
-    }
-
-    private func agree(on connection: Connection) async throws(CassandraError) -> Bool {
-        let end = Clock.now() + options.schemaAgreementTimeout
-        let reader = ClusterReader(connection: connection, options: options)
-        while true {
-            if try await reader.isSchemaAgreed() { return true }
-            if Clock.now() >= end { return false }
-            do { try await Task.sleep(for: .milliseconds(200)) } catch { throw CassandraError(.cancelled, "the task was cancelled") }
-        }
+        return try await ClusterReader(connection: connection, options: options).waitForSchemaAgreement()
     }
 
     // MARK: The cluster
@@ -231,38 +221,27 @@ package final class CassandraSession: Sendable {
 
     // MARK: Attempts
 
-    private enum Work: Sendable {
-        case prepare(String)
-        case query(String, BoundValues)
-        case execute(PreparedStatement, BoundValues)
-        case batch(Batch)
-    }
-
-    private enum Outcome: Sendable {
-        case done
-        case rows(Rows)
-        case prepared(PreparedResult, NodePool)
-
-        var rows: Rows { if case .rows(let rows) = self { rows } else { .empty } }
-    }
-
-    private func run(_ work: Work, _ options: RequestOptions) async throws(CassandraError) -> Outcome {
+    private func run(_ work: RequestAttempt.Work, _ options: RequestOptions) async throws(CassandraError) -> RequestAttempt.Outcome {
         var options = options
         // One timestamp for all attempts, so that sending again changes nothing.
         if options.timestamp == nil { options.timestamp = timestamps.next() }
         let end = Clock.now() + (options.timeout ?? self.options.requestTimeout)
         var place = 0
-        var attempt = 0
+        var attempts = 0
         let turn = rotation.wrappingAdd(1, ordering: .relaxed).newValue
         while true {
             let (pool, connection) = try node(&place, turn, options)
             do throws(CassandraError) {
-                return try await self.attempt(work, options, pool, connection, end)
+                let deadline = min(end, Clock.now() + self.options.attemptTimeout)
+                return try await RequestAttempt(
+                    options: options, defaults: self.options, metrics: metrics, logger: logger, pool: pool, connection: connection,
+                    deadline: deadline
+                ).run(work)
             } catch {
-                attempt += 1
+                attempts += 1
                 if error.code == .timeout { metrics.timeouts.add() }
                 let decision = RetryPolicy.decide(
-                    error, isIdempotent: options.isIdempotent, attempt: attempt, maximum: self.options.maximumAttempts,
+                    error, isIdempotent: options.isIdempotent, attempt: attempts, maximum: self.options.maximumAttempts,
                     random: .random(in: 0...1))
                 switch decision {
                 case .giveUp:
@@ -298,101 +277,6 @@ package final class CassandraSession: Sendable {
         let reason = pools.values.compactMap(\.lastError).first.map { ": \($0.message)" } ?? ""
         throw CassandraError(.noNodeAvailable, "no node of Cassandra answers\(reason)")
     }
-
-    private func attempt(
-        _ work: Work, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection, _ end: Int64
-    ) async throws(CassandraError) -> Outcome {
-        let deadline = min(end, Clock.now() + self.options.attemptTimeout)
-        var unprepared = 0
-        while true {
-            metrics.requests.add()
-            do throws(CassandraError) {
-                switch work {
-                case .prepare(let text):
-                    return .prepared(try await pool.prepare(text, on: connection, deadline: deadline), pool)
-                case .query(let text, let values):
-                    let response = try await connection.send(.query(text, parameters(options, values)), deadline: deadline)
-                    return try await finish(response, connection)
-                case .execute(let statement, let values):
-                    return try await execute(statement, values, options, pool, connection, deadline)
-                case .batch(let batch):
-                    let request = try await request(batch, options, pool, connection, deadline)
-                    return try await finish(try await connection.send(request, deadline: deadline), connection)
-                }
-            } catch {
-                // The node has forgotten the statement, as after a start: it was not carried out.
-                guard case .unprepared(let id)? = error.serverError?.detail, unprepared < 3 else { throw error }
-                unprepared += 1
-                pool.forget(id: id)
-                metrics.retried("unprepared")
-            }
-        }
-    }
-
-    private func execute(
-        _ statement: PreparedStatement, _ values: BoundValues, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection,
-        _ deadline: Int64
-    ) async throws(CassandraError) -> Outcome {
-        var known = try await pool.statement(statement.number, statement.text, on: connection, deadline: deadline)
-        var parameters = parameters(options, values)
-        // Only where the node tells when the columns have changed.
-        parameters.skipsMetadata = known.metadataID != nil && !known.columns.isEmpty
-        let request = Request.execute(id: known.id, metadataID: known.metadataID, parameters)
-        let response = try await connection.send(request, deadline: deadline)
-        note(response)
-        let result = try ResultMessage.checked(response, columns: known.columns.isEmpty ? nil : known.columns)
-        guard case .rows(let rows, let newID) = result else { return .done }
-        if let newID {
-            known.metadataID = newID
-            known.columns = rows.columns
-            pool.remember(statement.number, known)
-        }
-        return .rows(rows)
-    }
-
-    private func request(
-        _ batch: Batch, _ options: RequestOptions, _ pool: NodePool, _ connection: Connection, _ deadline: Int64
-    ) async throws(CassandraError) -> Request {
-        var items: [BatchItem] = []
-        items.reserveCapacity(batch.count)
-        for item in batch.items {
-            let known = try await pool.statement(item.statement.number, item.statement.text, on: connection, deadline: deadline)
-            items.append(BatchItem(statement: .prepared(known.id), values: item.values))
-        }
-        let parameters = BatchParameters(
-            consistency: options.consistency ?? self.options.consistency, serialConsistency: options.serialConsistency,
-            timestamp: options.timestamp, nowInSeconds: options.nowInSeconds)
-        return .batch(batch.kind, items, parameters)
-    }
-
-    private func parameters(_ options: RequestOptions, _ values: BoundValues) -> QueryParameters {
-        var parameters = QueryParameters()
-        parameters.consistency = options.consistency ?? self.options.consistency
-        parameters.serialConsistency = options.serialConsistency ?? self.options.serialConsistency
-        parameters.values = values
-        parameters.pageSize = options.pageSize ?? self.options.pageSize
-        parameters.pagingState = options.pagingState
-        parameters.timestamp = options.timestamp
-        parameters.nowInSeconds = options.nowInSeconds
-        return parameters
-    }
-
-    private func note(_ response: Response) {
-        if response.warnings.isEmpty { return }
-        metrics.warnings.add(response.warnings.count)
-        for warning in response.warnings { logger.debug("Cassandra warns: \(warning)") }
-    }
-
-    private func finish(_ response: Response, _ connection: Connection) async throws(CassandraError) -> Outcome {
-        note(response)
-        switch try ResultMessage.checked(response) {
-        case .rows(let rows, _): return .rows(rows)
-        case .schemaChange:
-            if try await !agree(on: connection) { logger.warning("the nodes of Cassandra do not agree on the schema yet") }
-            return .done
-        default: return .done
-        }
-    }
 }
 
 /// The session, for what is made before it.
@@ -402,40 +286,4 @@ private final class Forward: Sendable {
 
     var session: CassandraSession? { reference.withLock { $0.session } }
     func set(_ session: CassandraSession) { reference.withLock { $0.session = session } }
-}
-
-/// The pages of a result.
-package struct CassandraPages: AsyncSequence, Sendable {
-    package typealias Element = Rows
-    package typealias Failure = CassandraError
-
-    let session: CassandraSession
-    let statement: PreparedStatement
-    let values: BoundValues
-    let options: RequestOptions
-
-    package func makeAsyncIterator() -> Iterator { Iterator(pages: self, options: options) }
-
-    package struct Iterator: AsyncIteratorProtocol {
-        fileprivate let pages: CassandraPages
-        fileprivate var options: RequestOptions
-        private var isDone = false
-
-        fileprivate init(pages: CassandraPages, options: RequestOptions) {
-            self.pages = pages
-            self.options = options
-        }
-
-        package mutating func next() async throws -> Rows? {
-            try await next(isolation: nil)
-        }
-
-        package mutating func next(isolation actor: isolated (any Actor)?) async throws(CassandraError) -> Rows? {
-            if isDone { return nil }
-            let rows = try await pages.session.execute(pages.statement, pages.values, options)
-            options.pagingState = rows.pagingState
-            isDone = rows.pagingState == nil
-            return rows
-        }
-    }
 }
