@@ -62,7 +62,7 @@
             /// Some 40 MB that come in pieces, while the connection breaks again and again: every row once, in order.
             @Test func goesOnWhenTheConnectionIsCut() async throws {
                 let server = try #require(SparkTrait.server)
-                let proxy = try CuttingProxy(to: server.port, budgets: [300_000, 5_000_000, 1, 9_000_000, 20_000])
+                let proxy = try TCPProxy(to: server.port, budgets: [300_000, 5_000_000, 1, 9_000_000, 20_000])
                 defer { proxy.stop() }
                 let session = try SparkTrait.session(port: proxy.port)
                 let next = Mutex(Int64(0))
