@@ -15,32 +15,11 @@ package struct StoreSink: HistorySink {
         patience = Patience(logger: logger)
     }
 
-    package func open(part: Int) async throws -> any HistoryPartSink { StorePartSink(store: store, patience: patience, part: part) }
+    package func open(part: Int) async throws -> any HistoryPartSink { DecodedPartSink(part: part, write: write) }
     package func finish() async throws {}
     package func close() async {}
-}
-
-private final class StorePartSink: HistoryPartSink {
-    private let store: any ResultStore
-    private let patience: Patience
-    private var part: DecodedPart
-
-    init(store: any ResultStore, patience: Patience, part: Int) {
-        self.store = store
-        self.patience = patience
-        self.part = DecodedPart(part: part)
-    }
-
-    func append(_ lines: [UInt8], types: [Fingerprint: MetricType]) async throws {
-        if let batch = try part.add(lines, types: types) { try await write(batch) }
-    }
-
-    func commit() async throws { try await write(part.finish()) }
-
-    func discard() async {}
 
     private func write(_ results: TransformResults) async throws {
-        if results.isEmpty { return }
         var batch = StoreBatch()
         batch.windows = results.windows
         batch.profiles = results.profiles

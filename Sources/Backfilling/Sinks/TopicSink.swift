@@ -7,6 +7,9 @@ import TimeSeries
 /// Results as records of the result topic, keyed by shard as the analyzer keys them. A record holds results of one shard, kind and time, so a batch
 /// is sorted by these first.
 package struct TopicSink: HistorySink {
+    /// Bytes of records in one call.
+    private static let sliceBytes = 4 << 20
+
     private let log: any MessageLog
     private let topic: String
     private let patience: Patience
@@ -18,47 +21,19 @@ package struct TopicSink: HistorySink {
         patience = Patience(logger: logger)
     }
 
-    package func open(part: Int) async throws -> any HistoryPartSink {
-        TopicPartSink(log: log, topic: topic, patience: patience, part: part)
-    }
-
+    package func open(part: Int) async throws -> any HistoryPartSink { DecodedPartSink(part: part, write: produce(results:)) }
     package func finish() async throws {}
     package func close() async {}
-}
 
-private final class TopicPartSink: HistoryPartSink {
-    /// Bytes of records in one call.
-    private static let sliceBytes = 4 << 20
-
-    private let log: any MessageLog
-    private let topic: String
-    private let patience: Patience
-    private var part: DecodedPart
-
-    init(log: any MessageLog, topic: String, patience: Patience, part: Int) {
-        self.log = log
-        self.topic = topic
-        self.patience = patience
-        self.part = DecodedPart(part: part)
-    }
-
-    func append(_ lines: [UInt8], types: [Fingerprint: MetricType]) async throws {
-        if let batch = try part.add(lines, types: types) { try await produce(batch) }
-    }
-
-    func commit() async throws { try await produce(part.finish()) }
-
-    func discard() async {}
-
-    private func produce(_ results: TransformResults) async throws {
+    private func produce(results: TransformResults) async throws {
         var slice: [ProducerRecord] = []
         var bytes = 0
-        for (shard, record) in TopicPartSink.records(results) {
+        for (shard, record) in TopicSink.records(results) {
             for value in record.encode(shard: shard) {
                 bytes += value.count
                 slice.append(ProducerRecord(topic: topic, key: .shard(shard), value: value))
             }
-            if bytes < TopicPartSink.sliceBytes { continue }
+            if bytes < TopicSink.sliceBytes { continue }
             try await produce(slice)
             slice.removeAll(keepingCapacity: true)
             bytes = 0
