@@ -46,63 +46,48 @@ package struct BackfillContext: Sendable {
 
 /// The analysis of one part: series go in, lines go to its output. Used by one task.
 package final class PartAnalysis {
-    private let options: HistoryOptions
     private let output: any HistoryPartSink
     private let progress: BackfillProgress
-    private var analysis: HistoryAnalysis?
-    private var series: [UInt8] = []
-    private var rows = HistoryRows()
+    private var analysis: SeriesAnalysis
     private var writer = TransformWriter()
     private var types: [Fingerprint: MetricType] = [:]
     package private(set) var samples = 0
-    package private(set) var lines = 0
+    package var lines: Int { analysis.lines }
     /// Samples of a time that had another value before.
-    package private(set) var conflicts = 0
+    package var conflicts: Int { analysis.conflicts }
 
     /// Bytes of lines given on in one go.
     private static let flushBytes = 256 << 10
 
     package init(options: HistoryOptions, output: any HistoryPartSink, progress: BackfillProgress) {
-        self.options = options
+        analysis = SeriesAnalysis(options: options)
         self.output = output
         self.progress = progress
     }
 
     /// Begins a series.
     package func begin(_ key: SeriesKey, text: [UInt8]) {
-        analysis = HistoryAnalysis(series: key, options: options)
-        series = text
+        analysis.begin(ResolvedSeries(key: key, text: text))
         if MetricType.guess(name: key.labels.name) != key.type { types[key.id] = key.type }
     }
 
     /// Samples of the series, in order of time. Throws `HistoryOrderError`.
     package func add(times: UnsafeBufferPointer<Milliseconds>, values: UnsafeBufferPointer<Double>) throws(HistoryOrderError) {
-        try analysis?.add(times: times, values: values, into: &rows)
+        try analysis.add(times: times, values: values, into: &writer)
         samples += times.count
         progress.add(samples: times.count)
-        drain()
     }
 
     package func add(times: [Milliseconds], values: [Double]) throws(HistoryOrderError) {
-        try analysis?.add(times: times, values: values, into: &rows)
+        try analysis.add(times: times, values: values, into: &writer)
         samples += times.count
         progress.add(samples: times.count)
-        drain()
     }
 
     /// The series is whole.
     package func end() async throws {
-        analysis?.finish(into: &rows)
-        conflicts += analysis?.conflicts ?? 0
-        drain()
-        analysis = nil
+        analysis.end(into: &writer)
         try await flush()
-    }
-
-    private func drain() {
-        if rows.isEmpty { return }
-        lines += rows.write(to: &writer, series: series, windows: options.windows.count)
-        rows.removeAll()
     }
 
     /// Gives lines on when there are enough of them.

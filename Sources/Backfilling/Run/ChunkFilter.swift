@@ -12,22 +12,21 @@ package struct ChunkFilter: HistoryFilter {
     /// Of a chunk whose line is not longer than that, bytes.
     package static let largestChunk = 16 << 20
 
-    private let options: HistoryOptions
     /// The beginning of a line whose end has not come.
     private var partial: [UInt8] = []
     private var line = 0
     private var chunk = ChunkSamples()
 
-    private var series: (fields: [UInt8], key: SeriesKey, text: [UInt8])?
-    private var analysis: HistoryAnalysis?
+    /// SERIES and TYPE of the series at hand.
+    private var name: [UInt8] = []
+    private var analysis: SeriesAnalysis
     private var finished: Set<Fingerprint> = []
-    private var rows = HistoryRows()
 
     package var output = TransformWriter()
-    package private(set) var conflicts = 0
+    package var conflicts: Int { analysis.conflicts }
 
     /// - Parameter options: without a `problem`.
-    package init(options: HistoryOptions) { self.options = options }
+    package init(options: HistoryOptions) { analysis = SeriesAnalysis(options: options) }
 
     package mutating func feed(_ bytes: ArraySlice<UInt8>) throws {
         var rest = bytes
@@ -62,21 +61,20 @@ package struct ChunkFilter: HistoryFilter {
                 .badRow, "line \(line): \(fields.count) fields; a row of chunks has SERIES, TYPE, START and CHUNK between tabs")
         }
         let name = row[fields[0].startIndex..<fields[1].endIndex]
-        if series.map({ $0.fields.elementsEqual(name) }) != true { try begin(fields, name) }
+        if !self.name.elementsEqual(name) { try begin(fields, name) }
         guard let data = Base64.decode(fields[3]) else { throw unreadable(fields[2], "it is no base64") }
         do { try chunk.decode(data) } catch { throw unreadable(fields[2], "\(error)") }
         do {
             try chunk.withSamples { (times, values) throws(HistoryOrderError) in
-                try analysis?.add(times: times, values: values, into: &rows)
+                try analysis.add(times: times, values: values, into: &output)
             }
         } catch {
             throw BackfillError(.badRow, "line \(line): \(error); chunks must be sorted by series and time")
         }
-        drain()
     }
 
     private func unreadable(_ start: ArraySlice<UInt8>, _ why: String) -> BackfillError {
-        let name = String(decoding: series?.text.prefix(200) ?? [], as: UTF8.self)
+        let name = String(decoding: analysis.series?.text.prefix(200) ?? [], as: UTF8.self)
         let time = String(decoding: start.prefix(20), as: UTF8.self)
         return BackfillError(.badRow, "line \(line): the chunk of \(name) from \(time) cannot be read: \(why)")
     }
@@ -95,24 +93,12 @@ package struct ChunkFilter: HistoryFilter {
                 "line \(line): the series \(String(decoding: fields[0].prefix(120), as: UTF8.self)) comes back after another; "
                     + "chunks must be sorted by series and time")
         }
-        series = (Array(name), key, SeriesNotation.bytes(key.labels))
-        analysis = HistoryAnalysis(series: key, options: options)
+        self.name = Array(name)
+        analysis.begin(ResolvedSeries(key: key, text: SeriesNotation.bytes(key.labels)))
     }
 
     private mutating func endSeries() {
-        guard analysis != nil, let series else { return }
-        analysis?.finish(into: &rows)
-        conflicts += analysis?.conflicts ?? 0
-        drain()
-        finished.insert(series.key.id)
-        analysis = nil
-        self.series = nil
-    }
-
-    private mutating func drain() {
-        guard !rows.isEmpty, let series else { return }
-        _ = rows.write(to: &output, series: series.text, windows: options.windows.count)
-        rows.removeAll()
+        if let series = analysis.end(into: &output) { finished.insert(series.key.id) }
     }
 }
 
@@ -129,16 +115,4 @@ package enum ChunkRow {
         }
         return type
     }
-}
-
-/// What turns a stream of rows into lines of results.
-package protocol HistoryFilter {
-    /// Takes a piece of the input, cut anywhere. Throws `BackfillError` (`badRow`), "line N: ...".
-    mutating func feed(_ bytes: ArraySlice<UInt8>) throws
-    /// The end of the input; its last line need not end in a line end.
-    mutating func finish() throws
-    /// Lines of results; whoever takes them empties it.
-    var output: TransformWriter { get set }
-    /// Samples left out because another value of the same time came before.
-    var conflicts: Int { get }
 }

@@ -6,7 +6,6 @@ import TimeSeries
 ///
 /// Rows of one series stand together in order of time; that they do is checked. Memory: one series' windows, the fingerprints of the series before.
 package struct TransformFilter: HistoryFilter {
-    private let options: HistoryOptions
     private let badRows: BadRowReport
     private var scanner: RowScanner
     private let resolver: KeyResolver
@@ -17,19 +16,15 @@ package struct TransformFilter: HistoryFilter {
     private var linesBefore = 0
 
     private var currentID: Int32 = -1
-    private var series: ResolvedSeries?
-    private var analysis: HistoryAnalysis?
+    private var analysis: SeriesAnalysis
     private var finished: Set<Fingerprint> = []
-    private var rows = HistoryRows()
 
     package var output = TransformWriter()
-    package private(set) var samples = 0
-    package private(set) var lines = 0
-    package private(set) var conflicts = 0
+    package var conflicts: Int { analysis.conflicts }
 
     /// - Parameter options: without a `problem`.
     package init(options: HistoryOptions, hasTypeColumn: Bool, badRows: BadRowReport) throws {
-        self.options = options
+        analysis = SeriesAnalysis(options: options)
         self.badRows = badRows
         let layout = RowLayout.transform(hasType: hasTypeColumn)
         scanner = RowScanner(layout)
@@ -95,17 +90,15 @@ package struct TransformFilter: HistoryFilter {
         do {
             try columns.times.withUnsafeBufferPointer { times in
                 try columns.values.withUnsafeBufferPointer { values in
-                    try analysis?.add(
+                    try analysis.add(
                         times: UnsafeBufferPointer(rebasing: times[range]), values: UnsafeBufferPointer(rebasing: values[range]),
-                        into: &rows)
+                        into: &output)
                 }
             }
         } catch let error as HistoryOrderError {
             let line = line(ofRow: range.lowerBound + error.index, block)
             throw BackfillError(.badRow, "line \(line): \(error); rows must be sorted by series and time")
         }
-        samples += range.count
-        drain()
     }
 
     /// Why the rows of the key at hand are bad; the series before goes on behind them.
@@ -120,7 +113,7 @@ package struct TransformFilter: HistoryFilter {
             wrong = message
         case .series(let next):
             // The same series, its labels in another order.
-            if series?.key == next.key, analysis != nil {
+            if analysis.series?.key == next.key {
                 currentID = id
                 return
             }
@@ -132,8 +125,7 @@ package struct TransformFilter: HistoryFilter {
                     "line \(line(ofRow: row, block)): the series \(text) comes back after another; rows must be sorted by series and time")
             }
             currentID = id
-            series = next
-            analysis = HistoryAnalysis(series: next.key, options: options)
+            analysis.begin(next)
         }
     }
 
@@ -142,19 +134,7 @@ package struct TransformFilter: HistoryFilter {
     }
 
     private mutating func endSeries() {
-        guard analysis != nil, let series else { return }
-        analysis?.finish(into: &rows)
-        conflicts += analysis?.conflicts ?? 0
-        drain()
-        finished.insert(series.key.id)
-        analysis = nil
-        self.series = nil
-    }
-
-    private mutating func drain() {
-        guard !rows.isEmpty, let series else { return }
-        lines += rows.write(to: &output, series: series.text, windows: options.windows.count)
-        rows.removeAll()
+        if let series = analysis.end(into: &output) { finished.insert(series.key.id) }
     }
 
     /// The number of the line that gave a row of `columns`; scans the block again, line by line.
