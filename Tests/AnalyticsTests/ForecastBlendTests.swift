@@ -52,7 +52,7 @@ import Testing
                 recency: [Double](repeating: 1, count: actual.count / columns),
                 independent: [Double](repeating: independent, count: columns))
             let none = errors.map { $0.map { _ in 0.0 } }
-            refinement.refine(&weights, trials: trials, errors: errors, penalties: penalties ?? none)
+            refinement.refine(&weights, 0..<columns, trials: trials, errors: errors, penalties: penalties ?? none)
         }
     }
 
@@ -115,11 +115,60 @@ import Testing
         #expect(one.weights == [0.25, 0.75])
     }
 
+    // MARK: The blend as a candidate
+
+    /// The model's path, statistics and blend put together again from its candidates, one by one.
+    @Test(arguments: ["ms_1m/mongo-03", "ms_1m/ingress-05", "smd_1m/machine-2-7_d01"])
+    func theBlendedPathCompetesForMaximumAndMean(_ name: String) throws {
+        let history = Array(GoldenSeries.values(name).prefix(2_000))
+        let horizon = 10
+        let model = try #require(ForecastModel.fit(history.span, horizon: horizon).value)
+        let pool = try #require(model.table.unpacked(horizon: horizon)).pool
+        let (columns, last) = (pool.columns, pool.rows - 1)
+        let (high, low, mean) = (last * columns + horizon, last * columns + horizon + 1, last * columns + horizon + 2)
+        #expect(pool.weights[low] == 0 && pool.weights[(last * columns)..<high].allSatisfy { $0 == 0 })
+        for s in 0..<columns {
+            let total = stride(from: s, to: pool.weights.count, by: columns).reduce(0) { $0 + pool.weights[$1] }
+            #expect(abs(total - 1) < 1e-5, "column \(s)")
+        }
+        let values = history.map(model.scaling.center)
+        var path = [Double](repeating: 0, count: horizon)
+        var (top, middle) = (0.0, 0.0)
+        for (c, candidate) in pool.candidates.enumerated() {
+            let steps = candidate.path(values, origin: values.count, horizon: horizon)
+            for s in 0..<horizon { path[s] += pool.weights[c * columns + s] * steps[s] }
+            top += pool.weights[c * columns + horizon] * ((steps.max() ?? 0) + pool.corrections[3 * c])
+            middle += pool.weights[c * columns + horizon + 2] * (steps.reduce(0, +) / 10 + pool.corrections[3 * c + 2])
+        }
+        let blocks = PastBlocks(
+            values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1), horizon: horizon, depth: BlockCandidate.depth)
+        for (k, candidate) in BlockCandidate.allCases.enumerated() {
+            let c = pool.candidates.count + k
+            let block = candidate.forecast(blocks, origin: values.count)
+            top += pool.weights[c * columns + horizon] * (block.max + pool.corrections[3 * c])
+            middle += pool.weights[c * columns + horizon + 2] * (block.avg + pool.corrections[3 * c + 2])
+        }
+        top += pool.weights[high] * ((path.max() ?? 0) + pool.corrections[3 * last])
+        middle += pool.weights[mean] * (path.reduce(0, +) / 10 + pool.corrections[3 * last + 2])
+        let forecast = pool.forecast(values)
+        for s in 0..<horizon { #expect(abs(forecast[s] - path[s]) < 1e-9) }
+        #expect(abs(forecast[horizon] - top) < 1e-9 && abs(forecast[horizon + 2] - middle) < 1e-9)
+    }
+
+    /// Somewhere it wins: without it a season with noise has its mean from a worse mixture.
+    @Test func theBlendIsUsed() throws {
+        var random = SeededGenerator(seed: 65)
+        let history = random.autoregression(0.9, count: 2_000)
+        let model = try #require(ForecastModel.fit(history.span, horizon: 10).value)
+        let pool = try #require(model.table.unpacked(horizon: 10)).pool
+        #expect(pool.weights[pool.weights.count - 1] > 0.1, "\(pool.weights.suffix(3))")
+    }
+
     // MARK: Widening
 
     @Test func fewResidualsWidenMore() {
-        for isStatistic in [false, true] {
-            let widenings = [2.0, 3, 5, 10, 30, 300].map { IntervalWidening(independent: $0, isStatistic: isStatistic) }
+        for statistic in [nil] + HorizonStatistic.allCases.map(Optional.init) {
+            let widenings = [2.0, 3, 5, 10, 30, 300].map { IntervalWidening(independent: $0, statistic: statistic) }
             #expect(widenings.map(\.inner) == widenings.map(\.inner).sorted(by: >))
             #expect(widenings.allSatisfy { $0.outer >= $0.inner && $0.inner > 1 })
             #expect(widenings.last.map { $0.outer < 1.1 } == true)
@@ -147,8 +196,8 @@ import Testing
         // Column 0 spreads from -1 to 1, column 1 not at all.
         let actual = (0..<202).map { $0 % 2 == 0 ? Double($0) / 100 - 1 : 0 }
         let none = [Double](repeating: 0, count: 202)
-        let plain = IntervalWidening(independent: 1e9, isStatistic: false)
-        let floored = IntervalWidening(independent: 1e9, isStatistic: false, floor: .init(column: 0, below: 0.5, above: 2))
+        let plain = IntervalWidening(independent: 1e9, statistic: nil)
+        let floored = IntervalWidening(independent: 1e9, statistic: nil, floor: .init(column: 0, below: 0.5, above: 2))
         let quantiles = ResidualQuantiles(
             forecasts: none, actual: actual, width: 2, scales: [Double](repeating: 1, count: 101), widening: [plain, floored])
         let (first, second) = (quantiles.column(0).map(Double.init), quantiles.column(1).map(Double.init))

@@ -189,7 +189,7 @@ import Testing
         let actual = (1...99).map(Double.init).shuffled()
         let none = [Double](repeating: 0, count: 99)
         let ones = [Double](repeating: 1, count: 99)
-        let widening = IntervalWidening(independent: 19, isStatistic: false)
+        let widening = IntervalWidening(independent: 19, statistic: nil)
         let quantiles = ResidualQuantiles(forecasts: none, actual: actual, width: 1, scales: ones, widening: [widening])
         for (place, rank) in [2.0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98].enumerated() {
             // 18 degrees of freedom.

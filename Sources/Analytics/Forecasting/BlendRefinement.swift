@@ -23,15 +23,15 @@ struct BlendRefinement {
     /// Number of origins that do not overlap, of each column.
     let independent: [Double]
 
-    /// Refines `weights` (rows.count x columns, each column summing to one).
+    /// Refines a part of the columns of `weights` (rows.count x columns, each column summing to one).
     ///
     /// - Parameter trials: of each row, origins x columns.
     /// - Parameter errors: of each row and column, weighted sums over the origins; columns where the least is 0 stay as they are.
     /// - Parameter penalties: what is added to the error of a row, likewise.
     /// Complexity: O(steps * rows * origins * columns).
-    func refine(_ weights: inout [Double], trials: [[Double]], errors: [[Double]], penalties: [[Double]]) {
-        for first in stride(from: 0, to: columns, by: Lanes.scalarCount) {
-            let group = first..<min(first + Lanes.scalarCount, columns)
+    func refine(_ weights: inout [Double], _ part: Range<Int>, trials: [[Double]], errors: [[Double]], penalties: [[Double]]) {
+        for first in stride(from: part.lowerBound, to: part.upperBound, by: Lanes.scalarCount) {
+            let group = first..<min(first + Lanes.scalarCount, part.upperBound)
             let rows = trials.indices.filter { row in group.contains { weights[row * columns + $0] > Self.threshold } }
             if rows.count > 1 { refine(&weights, group, rows, trials, errors, penalties) }
         }

@@ -3,7 +3,7 @@ import Glibc
 /// The candidates of one series, fitted, and how much each is believed.
 ///
 /// All tables have a column for each step of the path, then one each for maximum, minimum and mean of the horizon, and a row for each path
-/// candidate, then one for each block candidate (whose path columns are zero).
+/// candidate, then one for each block candidate, then one for the blend of the paths (the path columns of these are zero).
 struct ForecastPool: Sendable {
     let horizon: Int
     private(set) var candidates: [any ForecastCandidate]
@@ -16,7 +16,11 @@ struct ForecastPool: Sendable {
     static let largestCount = 5
 
     var columns: Int { horizon + 3 }
-    var rows: Int { candidates.count + BlockCandidate.allCases.count }
+    var rows: Int { Self.rows(candidates: candidates.count) }
+    private var blendRow: Int { rows - 1 }
+
+    static func rows(candidates: Int) -> Int { candidates + BlockCandidate.allCases.count + 1 }
+
     /// How many values before the origin a forecast needs.
     var reach: Int {
         candidates.reduce(max(LocalScale.reach, BlockCandidate.depth * horizon)) { max($0, $1.reach) } + 2
@@ -109,21 +113,44 @@ struct ForecastPool: Sendable {
     /// Sets corrections and weights by the errors at past origins.
     private mutating func weigh(_ trials: inout [[Double]], _ evidence: Evidence, sharpness: Double, lastValueBonus: Double) {
         let actual = evidence.actual
-        let caps = Self.errorCaps(trials[0], actual, columns: columns)
-        corrections = medianResiduals(trials, actual)
-        shrinkCorrections(independent: evidence.independent[columns - 1])
+        let caps = HorizonTable.errorCaps(trials[0], actual, columns: columns)
+        corrections = shifts(trials, evidence) + [0, 0, 0]
         var errors: [[Double]] = []
         for c in trials.indices {
             correct(&trials[c], candidate: c)
-            errors.append(Self.errors(trials[c], actual, caps: caps, recency: evidence.recency))
+            errors.append(HorizonTable.errors(trials[c], actual, caps: caps, recency: evidence.recency))
         }
-        let penalties = penalties(errors, length: evidence.length)
-        earn(errors, penalties, sharpness: sharpness, lastValueBonus: lastValueBonus)
-        if sharpness.isFinite {
-            let refinement = BlendRefinement(
-                actual: actual, columns: columns, caps: caps, recency: evidence.recency, independent: evidence.independent)
-            refinement.refine(&weights, trials: trials, errors: errors, penalties: penalties)
-            for s in horizon..<columns { gate(s, trials, actual, errors, penalties) }
+        var sizes = candidates.map { Double($0.parameters.count) } + BlockCandidate.allCases.map { _ in 0 }
+        func penalties() -> [[Double]] { Self.penalties(errors, sizes: sizes, length: evidence.length) }
+        earn(0..<horizon, errors, penalties(), sharpness: sharpness, lastValueBonus: lastValueBonus)
+        guard sharpness.isFinite else {
+            return earn(horizon..<columns, errors, penalties(), sharpness: sharpness, lastValueBonus: lastValueBonus)
+        }
+        let refinement = BlendRefinement(
+            actual: actual, columns: columns, caps: caps, recency: evidence.recency, independent: evidence.independent)
+        refinement.refine(&weights, 0..<horizon, trials: trials, errors: errors, penalties: penalties())
+        trials.append(blend(trials, evidence))
+        errors.append(HorizonTable.errors(trials[blendRow], actual, caps: caps, recency: evidence.recency))
+        sizes.append(blendSize(sizes))
+        let penalties = penalties()
+        earn(horizon..<columns, errors, penalties, sharpness: sharpness, lastValueBonus: lastValueBonus)
+        refinement.refine(&weights, horizon..<columns, trials: trials, errors: errors, penalties: penalties)
+        for s in horizon..<columns { gate(s, trials, actual, errors, penalties) }
+    }
+
+    /// The statistics of the blended path at each origin, corrected like those of a candidate. Path columns are the blend.
+    private mutating func blend(_ trials: [[Double]], _ evidence: Evidence) -> [Double] {
+        var table = weighted(trials, count: evidence.recency.count)
+        HorizonTable.refreshStatistics(&table, horizon: horizon)
+        corrections.replaceSubrange((3 * blendRow)..., with: shifts([table], evidence))
+        correct(&table, candidate: blendRow)
+        return table
+    }
+
+    /// Parameters of the blend: those of its parts, by their shares in the path.
+    private func blendSize(_ sizes: [Double]) -> Double {
+        candidates.indices.reduce(0) { sum, c in
+            sum + sizes[c] * weights[(c * columns)..<(c * columns + horizon)].reduce(0, +) / Double(horizon)
         }
     }
 
@@ -134,54 +161,64 @@ struct ForecastPool: Sendable {
         var same = 0
         for k in stride(from: s, to: actual.count, by: columns) where trials[block][k] == actual[k] { same += 1 }
         guard 2 * same * columns > actual.count else { return }
-        let dear = (0..<rows).map { errors[$0][s] + penalties[$0][s] }
+        let dear = errors.indices.map { isAdmitted($0, to: s) ? errors[$0][s] + penalties[$0][s] : .infinity }
         let best = dear.indices.min { dear[$0] < dear[$1] } ?? block
         let winner = dear[block] <= 1.03 * dear[best] ? block : best
         for c in 0..<rows { weights[c * columns + s] = c == winner ? 1 : 0 }
     }
 
-    /// A bias seen in a few horizons is half chance. Least is expected of the mean: unlike an extreme it has that of its path.
-    private mutating func shrinkCorrections(independent m: Double) {
-        for k in corrections.indices { corrections[k] *= m / (m + (k % 3 == HorizonStatistic.avg.rawValue ? 4 : 1)) }
+    /// What the statistics of tables lack in the median, shrunk: a bias seen in a few horizons is half chance. Least is expected of the
+    /// mean: unlike an extreme it has that of its path.
+    private func shifts(_ tables: [[Double]], _ evidence: Evidence) -> [Double] {
+        let m = evidence.independent[columns - 1]
+        return HorizonTable.medianResiduals(tables, evidence.actual, horizon: horizon).enumerated().map { k, shift in
+            shift * m / (m + (k % 3 == HorizonStatistic.avg.rawValue ? 4 : 1))
+        }
     }
 
     /// Errors are of values that were fitted: those to come are larger by some 2 p / n for p parameters and n values (twice the part
     /// that Akaike's final prediction error of 1969 has, sqrt((n + p) / (n - p)), since the order was chosen too).
-    private func penalties(_ errors: [[Double]], length: Int) -> [[Double]] {
-        errors.indices.map { c in
-            let count = c < candidates.count ? candidates[c].parameters.count : 0
-            return errors[c].map { $0 * 2 * Double(count) / Double(length) }
-        }
+    private static func penalties(_ errors: [[Double]], sizes: [Double], length: Int) -> [[Double]] {
+        zip(errors, sizes).map { errors, size in errors.map { $0 * 2 * size / Double(length) } }
     }
 
-    /// Weights of each candidate by its own errors.
-    private mutating func earn(_ measured: [[Double]], _ penalties: [[Double]], sharpness: Double, lastValueBonus: Double) {
-        var errors = measured
-        for c in errors.indices {
-            for s in 0..<columns { errors[c][s] += penalties[c][s] }
+    /// Weights of each row by its own errors, in some columns: all of the path or all of the statistics.
+    private mutating func earn(
+        _ part: Range<Int>, _ measured: [[Double]], _ penalties: [[Double]], sharpness: Double, lastValueBonus: Double
+    ) {
+        let contenders = part.lowerBound < horizon ? candidates.indices : measured.indices
+        var errors = contenders.map { c in part.map { measured[c][$0] + penalties[c][$0] } }
+        for c in contenders {
+            // Origins lie a stride apart and may miss at one step what they see at another: the whole path breaks ties.
+            let tie = part.lowerBound < horizon ? 0.001 * errors[c].reduce(0, +) / Double(horizon) : 0
+            let handicap = handicap(c, lastValueBonus: lastValueBonus)
+            for k in errors[c].indices { errors[c][k] = (errors[c][k] + tie) * handicap }
         }
-        // Origins lie a stride apart and may miss at one step what they see at another: the whole path breaks ties.
-        for c in candidates.indices {
-            let mean = errors[c][..<horizon].reduce(0, +) / Double(horizon)
-            for s in 0..<horizon { errors[c][s] += 0.001 * mean }
-        }
-        // The first candidate is the last value. A seasonal one has to win clearly: its period may be of chance.
-        for s in 0..<columns { errors[0][s] *= lastValueBonus }
-        for c in candidates.indices where candidates[c].kind == .seasonalAutoregression {
-            for s in 0..<columns { errors[c][s] *= 1.1 }
-        }
-        for s in 0..<columns {
-            let contenders = s < horizon ? 0..<candidates.count : 0..<rows
-            let smallest = contenders.reduce(Double.infinity) { min($0, errors[$1][s]) }
+        for (k, s) in part.enumerated() {
+            let contenders = contenders.filter { isAdmitted($0, to: s) }
+            let smallest = contenders.reduce(Double.infinity) { min($0, errors[$1][k]) }
             var total = 0.0
             for c in contenders {
                 // A perfect candidate takes all; relative to the best nothing overflows.
-                let weight = errors[c][s] > 0 ? pow(smallest / errors[c][s], sharpness) : 1
+                let weight = errors[c][k] > 0 ? pow(smallest / errors[c][k], sharpness) : 1
                 weights[c * columns + s] = weight
                 total += weight
             }
             for c in contenders { weights[c * columns + s] /= total }
         }
+    }
+
+    /// The blend of the paths competes for maximum and mean; for the minimum it gained nothing on any set.
+    private func isAdmitted(_ row: Int, to column: Int) -> Bool {
+        row != blendRow || column != horizon + HorizonStatistic.min.rawValue
+    }
+
+    /// The first candidate is the last value. A seasonal one has to win clearly: its period may be of chance. So has the blend, which was
+    /// fitted to these very origins.
+    private func handicap(_ row: Int, lastValueBonus: Double) -> Double {
+        if row == 0 { return lastValueBonus }
+        if row == blendRow { return 1.05 }
+        return row < candidates.count && candidates[row].kind == .seasonalAutoregression ? 1.1 : 1
     }
 
     /// Drops weights of a few percent, path candidates that matter nowhere, and the least that are too many.
@@ -191,8 +228,10 @@ struct ForecastPool: Sendable {
         let kept = strongest.filter { importance[$0] > 0.03 }.sorted()
         let (old, shifts, count) = (weights, corrections, candidates.count)
         let places = kept + (count..<rows)
+        // The blend of what is kept is made anew.
+        let tables = places.dropLast().map { trials[$0] }
         candidates = kept.map { candidates[$0] }
-        trials = places.map { trials[$0] }
+        trials = tables
         resize()
         for (c, place) in places.enumerated() {
             for s in 0..<columns {
@@ -224,13 +263,13 @@ struct ForecastPool: Sendable {
         var paths = [Double](repeating: 0, count: origins.count * horizon)
         for candidate in candidates {
             candidate.forecast(values, origins: origins, horizon: horizon, into: &paths)
-            result.append(Self.table(paths, count: origins.count, horizon: horizon))
+            result.append(HorizonTable.of(paths, count: origins.count, horizon: horizon))
         }
         let blocks = PastBlocks(values, origins: origins, horizon: horizon, depth: BlockCandidate.depth)
         for candidate in BlockCandidate.allCases {
             var table = [Double](repeating: 0, count: origins.count * columns)
             for i in 0..<origins.count {
-                Self.put(candidate.forecast(blocks, origin: origins[i]), into: &table, at: i * columns + horizon)
+                HorizonTable.put(candidate.forecast(blocks, origin: origins[i]), into: &table, at: i * columns + horizon)
             }
             result.append(table)
         }
@@ -242,7 +281,7 @@ struct ForecastPool: Sendable {
         var paths: [Double] = []
         paths.reserveCapacity(origins.count * horizon)
         for i in 0..<origins.count { paths += values[origins[i]..<(origins[i] + horizon)] }
-        return table(paths, count: origins.count, horizon: horizon)
+        return HorizonTable.of(paths, count: origins.count, horizon: horizon)
     }
 
     /// The weighted forecast at the end of `values`.
@@ -253,7 +292,27 @@ struct ForecastPool: Sendable {
     }
 
     /// `count` rows of weighted forecasts.
+    /// - Parameter trials: of all rows but the blend.
     private func pooled(_ trials: [[Double]], count: Int) -> [Double] {
+        var result = weighted(trials, count: count)
+        let (high, mean) = (HorizonStatistic.max.rawValue, HorizonStatistic.avg.rawValue)
+        let place = blendRow * columns + horizon
+        let shares = (weights[place + high], weights[place + mean])
+        guard shares.0 > 0 || shares.1 > 0 else { return result }
+        let shifts = (corrections[3 * blendRow + high], corrections[3 * blendRow + mean])
+        result.withUnsafeMutableBufferPointer { out in
+            guard let out = out.baseAddress else { return }
+            for row in stride(from: out, to: out + count * columns, by: columns) {
+                let block = BlockStatistics(row, count: horizon)
+                row[horizon + high] += shares.0 * (block.max + shifts.0)
+                row[horizon + mean] += shares.1 * (block.avg + shifts.1)
+            }
+        }
+        return result
+    }
+
+    /// `count` rows of the weighted sums of tables.
+    private func weighted(_ trials: [[Double]], count: Int) -> [Double] {
         var result = [Double](repeating: 0, count: count * columns)
         result.withUnsafeMutableBufferPointer { out in
             weights.withUnsafeBufferPointer { weights in
@@ -278,83 +337,5 @@ struct ForecastPool: Sendable {
             table[k + 1] += shift.1
             table[k + 2] += shift.2
         }
-    }
-
-    // MARK: Tables
-
-    /// Paths, each followed by its statistics.
-    private static func table(_ paths: [Double], count: Int, horizon: Int) -> [Double] {
-        let columns = horizon + 3
-        return [Double](unsafeUninitializedCapacity: count * columns) { out, filled in
-            filled = count * columns
-            paths.withUnsafeBufferPointer { paths in
-                guard let x = paths.baseAddress, let out = out.baseAddress else { return }
-                for i in 0..<count {
-                    (out + i * columns).update(from: x + i * horizon, count: horizon)
-                    let block = BlockStatistics(x + i * horizon, count: horizon)
-                    let place = i * columns + horizon
-                    (out[place], out[place + 1], out[place + 2]) = (block.max, block.min, block.avg)
-                }
-            }
-        }
-    }
-
-    private static func put(_ block: BlockStatistics, into table: inout [Double], at place: Int) {
-        table[place] = block.max
-        table[place + 1] = block.min
-        table[place + 2] = block.avg
-    }
-
-    /// Step between rows for medians that need no more than some 180 of them: neighbours overlap.
-    private static func sampling(_ count: Int, _ columns: Int) -> Int { columns * max(1, count / columns / 180) }
-
-    /// Of the three statistics of each row.
-    private func medianResiduals(_ trials: [[Double]], _ actual: [Double]) -> [Double] {
-        let step = Self.sampling(actual.count, columns)
-        return ColumnSort.medians(rows: (actual.count + step - 1) / step, columns: 3 * rows) { i, place in
-            let k = i * step + horizon + place % 3
-            return actual[k] - trials[place / 3][k]
-        }
-    }
-
-    /// Errors beyond some 100 times the median one of the last value count as that: a single burst does not decide the weights.
-    ///
-    /// The mean is over all rows: in a series that mostly stands still, a sample may miss every change, and a cap of 0 makes all
-    /// candidates alike.
-    private static func errorCaps(_ lastValue: [Double], _ actual: [Double], columns: Int) -> [Double] {
-        let rows = actual.count / columns
-        let unlimited = [Double](repeating: .infinity, count: columns)
-        let sums = errors(lastValue, actual, caps: unlimited, recency: [Double](repeating: 1, count: rows))
-        let step = sampling(actual.count, columns)
-        let medians = ColumnSort.medians(rows: (actual.count + step - 1) / step, columns: columns) { i, s in
-            abs(actual[i * step + s] - lastValue[i * step + s])
-        }
-        return (0..<columns).map { s in
-            let cap = 100 * medians[s] + 10 * sums[s] / Double(rows)
-            return cap > 0 ? cap : .infinity
-        }
-    }
-
-    /// Weighted sums of capped absolute errors of each column.
-    private static func errors(_ table: [Double], _ actual: [Double], caps: [Double], recency: [Double]) -> [Double] {
-        let columns = caps.count
-        var sums = [Double](repeating: 0, count: columns)
-        table.withUnsafeBufferPointer { table in
-            actual.withUnsafeBufferPointer { actual in
-                guard let table = table.baseAddress, let actual = actual.baseAddress else { return }
-                // There are four columns at least; the last lanes overlap those before them.
-                for first in stride(from: 0, to: columns, by: 4) {
-                    let s = min(first, columns - 4)
-                    let cap = Kernels.Lanes(caps[s], caps[s + 1], caps[s + 2], caps[s + 3])
-                    var sum = Kernels.Lanes.zero
-                    for (i, weight) in recency.enumerated() {
-                        let error = Kernels.magnitude(Kernels.load(table + i * columns + s) - Kernels.load(actual + i * columns + s))
-                        sum += weight * error.replacing(with: cap, where: error .> cap)
-                    }
-                    for k in 0..<4 { sums[s + k] = sum[k] }
-                }
-            }
-        }
-        return sums
     }
 }

@@ -80,7 +80,7 @@ struct ForecastTable: Sendable, Equatable {
             else { return nil }
             candidates.append(candidate)
         }
-        let (rows, columns) = (count + BlockCandidate.allCases.count, horizon + 3)
+        let (rows, columns) = (ForecastPool.rows(candidates: count), horizon + 3)
         guard let weights = take(rows * columns), let corrections = take(rows * 3),
             let scaleParameters = take(LocalScale.parameterCount), let departures = take(columns),
             let offsets = take(columns * ResidualQuantiles.levelCount), rest.isEmpty,

@@ -32,7 +32,8 @@ struct IntervalWidening: Sendable, Equatable {
             let growth = (Double(min(s + 1, horizon)) / Double(known + 1)).squareRoot()
             let sides = sides(s - horizon)
             let floor = Floor(column: known, below: share * growth * sides.below, above: share * growth * sides.above)
-            return IntervalWidening(independent: count, isStatistic: s >= horizon, floor: share > 0 && s > known ? floor : nil)
+            return IntervalWidening(
+                independent: count, statistic: HorizonStatistic(rawValue: s - horizon), floor: share > 0 && s > known ? floor : nil)
         }
     }
 
@@ -47,16 +48,27 @@ struct IntervalWidening: Sendable, Equatable {
         }
     }
 
-    /// - Parameter independent: number of residuals that do not overlap.
-    init(independent m: Double, isStatistic: Bool, floor: Floor? = nil) {
-        if isStatistic {
+    /// - Parameters:
+    ///   - independent: number of residuals that do not overlap.
+    ///   - statistic: nil for a step of the path.
+    init(independent m: Double, statistic: HorizonStatistic?, floor: Floor? = nil) {
+        if let statistic {
             let freedom = max(m - 2, 1.5)
-            (inner, outer) = (1.06 + 1.8 / freedom, 1.06 + 3.5 / freedom)
+            (inner, outer) = (Self.innerReach(statistic) + 1.8 / freedom, 1.06 + 3.5 / freedom)
         } else {
             let freedom = max(m - 1, 1)
             (inner, outer) = (1.02 + 0.9 / freedom, 1.04 + 1.8 / freedom)
         }
         self.floor = floor
+    }
+
+    /// With many residuals. The minimum lacks least: what never falls below a floor is often just there.
+    private static func innerReach(_ statistic: HorizonStatistic) -> Double {
+        switch statistic {
+        case .max: 1.05
+        case .min: 1.03
+        case .avg: 1.045
+        }
     }
 
     /// - Parameter place: in `Prediction.levels`.
