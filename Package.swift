@@ -144,7 +144,7 @@ let package = Package(
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
         .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
         .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
-        .testTarget(name: "RecordsTests", dependencies: ["Records", "TimeSeries"]),
+        .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport", "TimeSeries"]),
         .testTarget(
             name: "MessagingTests", dependencies: ["Messaging", "MessagingContract", "TestSupport", "TimeSeries", "Telemetry", logging]),
         .testTarget(

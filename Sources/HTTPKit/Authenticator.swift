@@ -1,4 +1,5 @@
 import Hummingbird
+import Records
 
 /// Decides who a caller is and what it may do. A value without state.
 struct Authenticator: Sendable {
@@ -27,7 +28,9 @@ struct Authenticator: Sendable {
     }
 
     private func role(basic: String) -> AccessRole? {
-        guard let decoded = Base64.decode(basic), let colon = decoded.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        // Some clients leave the padding out.
+        let padded = Array(basic.utf8) + repeatElement(UInt8(ascii: "="), count: (4 - basic.utf8.count % 4) % 4)
+        guard let decoded = Base64.decode(padded[...]), let colon = decoded.firstIndex(of: UInt8(ascii: ":")) else { return nil }
         let name = Array(decoded[..<colon])
         let password = Array(decoded[(colon + 1)...])
         var found = role(token: password)
@@ -55,43 +58,5 @@ extension String {
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }
         return String(text)
-    }
-}
-
-enum Base64 {
-    /// RFC 4648 with the standard alphabet, padding optional; nil for anything else.
-    static func decode(_ text: String) -> [UInt8]? {
-        var out: [UInt8] = []
-        var bits: UInt32 = 0
-        var count = 0
-        var symbols = 0
-        var padding = 0
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "=") {
-                padding += 1
-                continue
-            }
-            guard padding == 0, let six = value(byte) else { return nil }
-            symbols += 1
-            bits = bits << 6 | UInt32(six)
-            count += 6
-            if count >= 8 {
-                count -= 8
-                out.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-            }
-        }
-        guard symbols % 4 != 1, padding <= 2 else { return nil }
-        return out
-    }
-
-    private static func value(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x41...0x5A: byte - 0x41
-        case 0x61...0x7A: byte - 0x61 + 26
-        case 0x30...0x39: byte - 0x30 + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
     }
 }

@@ -1,7 +1,6 @@
 import Foundation
 import History
 import Records
-import TestSupport
 import TimeSeries
 import Testing
 
@@ -49,17 +48,6 @@ import Testing
         let text = Self.rows(set).joined(separator: "\n")
         #expect(try Self.filter(text, cut: cut) == set.expected())
         #expect(try Self.filter(text + "\n", cut: cut) == set.expected())
-    }
-
-    @Test func base64IsThatOfOthers() {
-        var random = SplitMix64(seed: 3)
-        for count in 0..<200 {
-            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
-            #expect(Base64.decode(Array(Data(bytes).base64EncodedString().utf8)[...]) == bytes)
-        }
-        for wrong in ["A", "AB", "ABC", "AB=C", "A===", "====", "AB!=", "AB CD==="] {
-            #expect(Base64.decode(Array(wrong.utf8)[...]) == nil, "\(wrong)")
-        }
     }
 
     @Test func whatIsWrongIsNamed() throws {

@@ -55,14 +55,6 @@ struct OptionsTests {
 
 @Suite("Coding")
 struct CodingTests {
-    @Test(arguments: [
-        ("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("YWRhOnA6eA==", "ada:p:x"), ("Zg", "f"),
-    ])
-    func base64(encoded: String, decoded: String) { #expect(Base64.decode(encoded) == Array(decoded.utf8)) }
-
-    @Test(arguments: ["Z", "Zg=x", "Z g=", "Zg===", "Zm9v*"])
-    func brokenBase64(text: String) { #expect(Base64.decode(text) == nil) }
-
     @Test(arguments: [("a%20b", "a b"), ("%7B%22%7d", "{\"}"), ("100%25", "100%"), ("a+b", "a b"), ("%C3%A9", "é")])
     func percent(encoded: String, decoded: String) { #expect(PercentCoding.decode(encoded, plusIsSpace: true) == decoded) }
 
