@@ -3,7 +3,6 @@ import Logging
 import Messaging
 import Records
 import Storage
-import Synchronization
 import Telemetry
 import TimeSeries
 
@@ -23,8 +22,7 @@ package final class AnalyzeRole: Sendable {
     private let logger: Logger
     private let waiting: Waiting
     private let output: AnalyzerOutputs
-    /// Partitions loaded and not yet taken in, with the failure of the loading that failed.
-    private let arrivals = Mutex<[Result<LoadedPartition, any Error>]>([])
+    private let loads = PartitionLoads<LoadedPartition>()
 
     /// Bytes of records taken in one poll.
     private static let pollBytes = 8 << 20
@@ -62,48 +60,38 @@ package final class AnalyzeRole: Sendable {
             options: options, log: log, store: store, clock: clock, metrics: metrics, logger: logger, waiting: waiting,
             partitions: partitions)
         var owned: [Int32: PartitionAnalysis] = [:]
-        var loading: [Int32: Task<Void, Never>] = [:]
         do {
-            try await work(&owned, &loading, consumer, takeover)
+            try await work(&owned, consumer, takeover)
         } catch is CancellationError {
             await commitLast(owned, consumer)
         } catch let error as MessagingError where error.code == .closed {
         } catch {
-            for task in loading.values { task.cancel() }
+            loads.cancel()
             await consumer.close()
             throw error
         }
-        for task in loading.values { task.cancel() }
+        loads.cancel()
         await consumer.close()
     }
 
-    private func work(
-        _ owned: inout [Int32: PartitionAnalysis], _ loading: inout [Int32: Task<Void, Never>], _ consumer: any MessageConsumer,
-        _ takeover: Takeover
-    ) async throws {
+    private func work(_ owned: inout [Int32: PartitionAnalysis], _ consumer: any MessageConsumer, _ takeover: Takeover) async throws {
         var committedAt = clock.now()
         var isMore = false
-        var generation = 0
-        // One partition is loaded after the other: each holds its chunks twice while they are taken in.
-        var lastLoad: Task<Void, Never>?
         waiting.say("an assignment of partitions", part: "start")
         while !Task.isCancelled {
-            let timeout: Milliseconds = isMore ? 0 : loading.isEmpty ? 250 : 20
+            let timeout: Milliseconds = isMore ? 0 : loads.isEmpty ? 250 : 20
             let batch = try await waiting.retrying("the topic \(options.samplesTopic)") {
                 try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout)
             }
             waiting.say(nil, part: "start")
-            for place in batch.revoked { drop(place.partition, &owned, &loading) }
+            for place in batch.revoked { drop(place.partition, &owned) }
             for place in batch.assigned {
-                drop(place.partition, &owned, &loading)
-                generation += 1
-                owned[place.partition] = PartitionAnalysis(generation: generation)
-                loading[place.partition] = load(place.partition, generation: generation, after: lastLoad, takeover)
-                lastLoad = loading[place.partition]
+                drop(place.partition, &owned)
+                owned[place.partition] = PartitionAnalysis(generation: load(place.partition, takeover))
             }
             try await ingest(batch, into: &owned)
             // After it: what this poll brought was read before the seek.
-            try await takeIn(&owned, &loading, consumer)
+            try await takeIn(&owned, consumer)
             await endSilentReplays(&owned, takeover)
             isMore = try await advance(&owned)
             let now = clock.now()
@@ -125,57 +113,32 @@ package final class AnalyzeRole: Sendable {
 
     // MARK: Coming and going of partitions
 
-    private func drop(_ partition: Int32, _ owned: inout [Int32: PartitionAnalysis], _ loading: inout [Int32: Task<Void, Never>]) {
-        loading.removeValue(forKey: partition)?.cancel()
+    private func drop(_ partition: Int32, _ owned: inout [Int32: PartitionAnalysis]) {
+        loads.drop(partition)
         if owned.removeValue(forKey: partition) != nil {
             logger.info("partition \(partition) has gone to another analyzer, or is taken over anew")
         }
         waiting.say(nil, part: "partition \(partition)")
         waiting.say(nil, part: "chunks of \(partition)")
-        arrivals.withLock { $0.removeAll { (try? $0.get())?.partition == partition } }
     }
 
-    private func load(
-        _ partition: Int32, generation: Int, after earlier: Task<Void, Never>?, _ takeover: Takeover
-    ) -> Task<Void, Never> {
+    /// Gives the generation.
+    private func load(_ partition: Int32, _ takeover: Takeover) -> Int {
         waiting.say("the chunks of partition \(partition)", part: "partition \(partition)")
-        return Task {
-            await earlier?.value
-            let result: Result<LoadedPartition, any Error>
-            do {
-                let name = takeover.partitions == 1 ? "analyze" : "analyze-\(partition)"
-                let epoch = try await self.waiting.retrying("an epoch") { try await self.coordinator.nextEpoch(for: name) }
-                result = .success(try await takeover.load(partition, generation: generation, epoch: epoch))
-            } catch {
-                result = .failure(error)
-            }
-            self.waiting.say(nil, part: "chunks of \(partition)")
-            self.arrivals.withLock { arrivals in
-                if !Task.isCancelled { arrivals.append(result) }
-            }
+        return loads.begin(partition) { [self] generation in
+            defer { waiting.say(nil, part: "chunks of \(partition)") }
+            let name = takeover.partitions == 1 ? "analyze" : "analyze-\(partition)"
+            let epoch = try await waiting.retrying("an epoch") { try await self.coordinator.nextEpoch(for: name) }
+            return try await takeover.load(partition, generation: generation, epoch: epoch)
         }
     }
 
     /// Partitions whose chunks have come begin their replay.
-    private func takeIn(
-        _ owned: inout [Int32: PartitionAnalysis], _ loading: inout [Int32: Task<Void, Never>], _ consumer: any MessageConsumer
-    ) async throws {
-        let arrived = arrivals.withLock { arrived in
-            defer { arrived = [] }
-            return arrived
+    private func takeIn(_ owned: inout [Int32: PartitionAnalysis], _ consumer: any MessageConsumer) async throws {
+        let taken = try await loads.takeIn(consumer, topic: options.samplesTopic, retries: metrics.retries) {
+            owned[$0.partition]?.generation == $0.generation
         }
-        for result in arrived {
-            let loaded = try result.get()
-            guard owned[loaded.partition]?.generation == loaded.generation else { continue }
-            do {
-                try await consumer.seek(TopicPartition(options.samplesTopic, loaded.partition), to: loaded.from)
-            } catch let error as MessagingError where error.code == .unavailable || error.code == .usage {
-                // Lost, or the broker is away: the next polls tell which. It is tried again while the partition is ours.
-                metrics.retries.add()
-                arrivals.withLock { $0.append(result) }
-                continue
-            }
-            loading[loaded.partition] = nil
+        for loaded in taken {
             var analysis = PartitionAnalysis(generation: loaded.generation)
             analysis.phase = .replaying(until: loaded.until)
             analysis.state = loaded.state

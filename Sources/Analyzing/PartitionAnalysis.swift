@@ -46,7 +46,7 @@ struct PartitionAnalysis: Sendable {
 }
 
 /// What a new owner of a partition starts from.
-struct LoadedPartition: Sendable {
+struct LoadedPartition: LoadedOwnership {
     var partition: Int32
     var generation: Int
     var state: AnalyzerState

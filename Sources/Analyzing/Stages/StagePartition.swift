@@ -42,7 +42,7 @@ struct StagePartition<Stage: PartitionStage>: Sendable {
 }
 
 /// What a new owner of a partition starts from.
-struct LoadedStage<Stage: PartitionStage>: Sendable {
+struct LoadedStage<Stage: PartitionStage>: LoadedOwnership {
     var partition: Int32
     var generation: Int
     var epoch: Int64

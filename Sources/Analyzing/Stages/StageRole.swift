@@ -3,7 +3,6 @@ import Logging
 import Messaging
 import Records
 import Storage
-import Synchronization
 import Telemetry
 import TimeSeries
 
@@ -19,7 +18,7 @@ final class StageRole<Stage: PartitionStage>: Sendable {
     private let waiting: Waiting
     private let takeover: StageTakeover<Stage>
     private let configure: @Sendable (inout Stage) -> Void
-    private let arrivals = Mutex<[Result<LoadedStage<Stage>, any Error>]>([])
+    private let loads = PartitionLoads<LoadedStage<Stage>>()
 
     private typealias Partition = StagePartition<Stage>
 
@@ -53,10 +52,9 @@ final class StageRole<Stage: PartitionStage>: Sendable {
             try await self.log.consumer(topics: [self.options.topic], group: self.options.group)
         }
         var owned: [Int32: Partition] = [:]
-        var loading: [Int32: Task<Void, Never>] = [:]
-        defer { for task in loading.values { task.cancel() } }
+        defer { loads.cancel() }
         do {
-            try await work(&owned, &loading, consumer)
+            try await work(&owned, consumer)
         } catch is CancellationError {
         } catch let error as MessagingError where error.code == .closed {
         } catch {
@@ -66,30 +64,23 @@ final class StageRole<Stage: PartitionStage>: Sendable {
         await consumer.close()
     }
 
-    private func work(
-        _ owned: inout [Int32: Partition], _ loading: inout [Int32: Task<Void, Never>], _ consumer: any MessageConsumer
-    ) async throws {
+    private func work(_ owned: inout [Int32: Partition], _ consumer: any MessageConsumer) async throws {
         var isMore = false
-        var generation = 0
-        var lastLoad: Task<Void, Never>?
         waiting.say("an assignment of partitions", part: "start")
         while !Task.isCancelled {
-            let timeout: Milliseconds = isMore ? 0 : loading.isEmpty ? 250 : 20
+            let timeout: Milliseconds = isMore ? 0 : loads.isEmpty ? 250 : 20
             let batch = try await waiting.retrying("the topic \(options.topic)") {
                 try await consumer.poll(maxBytes: StageRole.pollBytes, timeout: timeout)
             }
             waiting.say(nil, part: "start")
-            for place in batch.revoked { drop(place.partition, &owned, &loading) }
+            for place in batch.revoked { drop(place.partition, &owned) }
             for place in batch.assigned {
-                drop(place.partition, &owned, &loading)
-                generation += 1
-                owned[place.partition] = Partition(generation: generation)
-                loading[place.partition] = load(place.partition, generation: generation, after: lastLoad)
-                lastLoad = loading[place.partition]
+                drop(place.partition, &owned)
+                owned[place.partition] = Partition(generation: load(place.partition))
             }
             try await ingest(batch, into: &owned)
             // After it: what this poll brought was read before the seek.
-            try await takeIn(&owned, &loading, consumer)
+            try await takeIn(&owned, consumer)
             await endSilentReplays(&owned)
             isMore = try await advance(&owned, consumer)
             metrics.partitions.set(Double(owned.count))
@@ -98,49 +89,30 @@ final class StageRole<Stage: PartitionStage>: Sendable {
 
     // MARK: Coming and going of partitions
 
-    private func drop(_ partition: Int32, _ owned: inout [Int32: Partition], _ loading: inout [Int32: Task<Void, Never>]) {
-        loading.removeValue(forKey: partition)?.cancel()
+    private func drop(_ partition: Int32, _ owned: inout [Int32: Partition]) {
+        loads.drop(partition)
         if owned.removeValue(forKey: partition) != nil {
             logger.info("\(options.name(of: partition)) has gone to another analyzer, or is taken over anew")
         }
         waiting.say(nil, part: "partition \(partition)")
         waiting.say(nil, part: "checkpoints of \(options.name(of: partition))")
-        arrivals.withLock { $0.removeAll { (try? $0.get())?.partition == partition } }
     }
 
-    private func load(_ partition: Int32, generation: Int, after earlier: Task<Void, Never>?) -> Task<Void, Never> {
+    /// Gives the generation.
+    private func load(_ partition: Int32) -> Int {
         waiting.say("the checkpoint of \(options.name(of: partition))", part: "partition \(partition)")
-        return Task {
-            await earlier?.value
-            let result: Result<LoadedStage<Stage>, any Error>
-            do { result = .success(try await takeover.load(partition, generation: generation)) } catch { result = .failure(error) }
-            self.waiting.say(nil, part: "checkpoints of \(self.options.name(of: partition))")
-            self.arrivals.withLock { arrivals in
-                if !Task.isCancelled { arrivals.append(result) }
-            }
+        return loads.begin(partition) { [self] generation in
+            defer { waiting.say(nil, part: "checkpoints of \(options.name(of: partition))") }
+            return try await takeover.load(partition, generation: generation)
         }
     }
 
     /// Partitions whose checkpoints have come begin their replay.
-    private func takeIn(
-        _ owned: inout [Int32: Partition], _ loading: inout [Int32: Task<Void, Never>], _ consumer: any MessageConsumer
-    ) async throws {
-        let arrived = arrivals.withLock { arrived in
-            defer { arrived = [] }
-            return arrived
+    private func takeIn(_ owned: inout [Int32: Partition], _ consumer: any MessageConsumer) async throws {
+        let taken = try await loads.takeIn(consumer, topic: options.topic, retries: metrics.retries) {
+            owned[$0.partition]?.generation == $0.generation
         }
-        for result in arrived {
-            let loaded = try result.get()
-            guard owned[loaded.partition]?.generation == loaded.generation else { continue }
-            do {
-                try await consumer.seek(TopicPartition(options.topic, loaded.partition), to: loaded.from)
-            } catch let error as MessagingError where error.code == .unavailable || error.code == .usage {
-                // Lost, or the broker is away: the next polls tell which.
-                metrics.retries.add()
-                arrivals.withLock { $0.append(result) }
-                continue
-            }
-            loading[loaded.partition] = nil
+        for loaded in taken {
             var partition = Partition(generation: loaded.generation)
             partition.phase = .replaying(until: loaded.until)
             partition.stage = loaded.stage
