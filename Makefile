@@ -39,7 +39,7 @@ bench: ## build the benchmarks for release and run them
 
 accuracy: ## compare forecasts with statsforecast and FLAIR, anomalies with NAB's scores: make accuracy ARGS="--protocols 1min"
 	@scripts/install-deps.sh run
-	swift build $(RELEASE)
+	swift build $(RELEASE) --product almanac && swift build $(RELEASE) --product almanac-bench
 	@scripts/accuracy.py $(ARGS)
 	.build/release/almanac-bench road-speeds ../shared/data/road-speeds/los_speed_60_sensors.csv
 	.build/release/almanac evaluate anomalies --data ../shared/data/nab --out .accuracy/nab

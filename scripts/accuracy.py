@@ -130,11 +130,14 @@ def compare(options, protocol, folder: Path) -> list[str]:
 def cover(options, protocol, folder: Path) -> list[str]:
     from accuracy import report, scores
 
-    out = options.out / f"{protocol.name}-coverage.csv"
-    # As the product runs: intervals calibrated by each value, not anew at each origin.
-    evaluate(options, protocol, folder, options.coverage_origins, out, "--online")
-    frame = scores.read(out)
-    return report.coverage_table(protocol, scores.score_rows(frame, scores.scales(protocol, folder, frame)))
+    missed = []
+    # As the product runs, with intervals that each value calibrates; and as `evaluate forecast` does by itself, fitting anew at each origin.
+    for way, name, arguments in (("online", "coverage", ["--online"]), ("fitted anew", "coverage-anew", [])):
+        out = options.out / f"{protocol.name}-{name}.csv"
+        evaluate(options, protocol, folder, options.coverage_origins, out, *arguments)
+        frame = scores.read(out)
+        missed += report.coverage_table(protocol, way, scores.score_rows(frame, scores.scales(protocol, folder, frame)))
+    return missed
 
 
 def main() -> int:

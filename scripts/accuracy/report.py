@@ -88,11 +88,11 @@ def legend(as_point: bool) -> str:
             "* is more than two standard errors (series as clusters) from the goal.")
 
 
-def coverage_table(protocol: Protocol, rows: pd.DataFrame) -> list[str]:
-    """Ours only, many origins; the kinds whose coverage is off."""
+def coverage_table(protocol: Protocol, way: str, rows: pd.DataFrame) -> list[str]:
+    """Ours only, many origins, `way` says how they were forecast; the kinds whose coverage is off."""
     off = []
     counts = rows.drop_duplicates(["series", "origin"]).groupby("series").size()
-    print(f"\n== coverage of ours, {protocol.name}: {len(counts)} series, {counts.min()} to {counts.max()} origins each ==")
+    print(f"\n== coverage of ours, {protocol.name}, {way}: {len(counts)} series, {counts.min()} to {counts.max()} origins each ==")
     print(f"{'':<14} {'in 80 %':>13} {'in 95 %':>13}   furthest from 80 %")
     last = int(rows["step"].max())
     steps = sorted({1, max(1, last // 2), last})
@@ -107,5 +107,5 @@ def coverage_table(protocol: Protocol, rows: pd.DataFrame) -> list[str]:
             for column, goal in (("in80", 0.8), ("in95", 0.95)):
                 share, error = coverage(part, column)
                 if abs(share - goal) > 2 * error:
-                    off.append(f"{protocol.name} {name} coverage {100 * goal:.0f} %: {100 * share:.1f} ±{100 * error:.1f}")
+                    off.append(f"{protocol.name} {way} {name} coverage {100 * goal:.0f} %: {100 * share:.1f} ±{100 * error:.1f}")
     return off
