@@ -92,6 +92,16 @@ import Testing
         #expect(forecast.max.expected > 1 && forecast.path[4].expected > 0)
     }
 
+    /// Medians and past blocks alike foresaw the floor to the digit; in the burst that has begun only the blocks still know it.
+    @Test func aBurstLeavesTheFloorWhereItWas() throws {
+        var history = [Double](repeating: 2, count: 300)
+        // At an odd and an even place: origins lie two apart.
+        (history[200], history[203]) = (40, 40)
+        history += [9, 9, 9, 5]
+        let low = try #require(forecast(history, horizon: 10).value).min
+        #expect(low.quantiles.allSatisfy { abs($0 - 2) < 1e-6 }, "\(low)")
+    }
+
     /// Changes at even places only, on which no sampled origin may lie: the season is exact and has to win all the same.
     @Test(arguments: [0, 1]) func rareChangesOfAnExactSeasonAreForeseen(_ shift: Int) throws {
         let x = (0..<2100).map { ($0 + shift) % 288 < 108 ? 80.0 : 20.0 }

@@ -197,14 +197,27 @@ struct ForecastPool: Sendable {
         for (k, s) in part.enumerated() {
             let contenders = contenders.filter { isAdmitted($0, to: s) }
             let smallest = contenders.reduce(Double.infinity) { min($0, errors[$1][k]) }
+            let plain = plain(s).filter { smallest == 0 && errors[$0][k] == 0 }
             var total = 0.0
             for c in contenders {
-                // A perfect candidate takes all; relative to the best nothing overflows.
-                let weight = errors[c][k] > 0 ? pow(smallest / errors[c][k], sharpness) : 1
+                // Perfect candidates take all; relative to the best nothing overflows.
+                let isChosen = plain.isEmpty || plain.contains(c)
+                let weight = !isChosen ? 0 : errors[c][k] > 0 ? pow(smallest / errors[c][k], sharpness) : 1
                 weights[c * columns + s] = weight
                 total += weight
             }
             for c in contenders { weights[c * columns + s] /= total }
+        }
+    }
+
+    /// What is taken where more than one foresaw all to the digit: the series stood still, and may have begun to move. As for short series,
+    /// the last value, for maximum and minimum the last block, for the mean half of each.
+    private func plain(_ column: Int) -> [Int] {
+        let block = candidates.count
+        switch HorizonStatistic(rawValue: column - horizon) {
+        case nil: return [0]
+        case .max, .min: return [block]
+        case .avg: return [0, block]
         }
     }
 
