@@ -84,7 +84,11 @@ package final class CassandraStore: ResultStore {
     }
 
     /// What a store that is dropped without `close` has under way ends.
-    deinit { if !state.withLock({ $0.isClosed }) { stopSettling() } }
+    deinit {
+        guard !state.withLock({ $0.isClosed }) else { return }
+        state.withLock { $0.opening }?.cancel()
+        stopSettling()
+    }
 
     package func close() async {
         await settleBeforeClosing()

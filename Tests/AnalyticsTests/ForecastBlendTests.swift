@@ -46,13 +46,13 @@ import Testing
             }
         }
 
-        mutating func refine(penalties: [[Double]]? = nil, independent: Double = 1_000) {
+        mutating func refine(part: Range<Int>? = nil, penalties: [[Double]]? = nil, independent: Double = 1_000) {
             let refinement = BlendRefinement(
                 actual: actual, columns: columns, caps: [Double](repeating: .infinity, count: columns),
                 recency: [Double](repeating: 1, count: actual.count / columns),
                 independent: [Double](repeating: independent, count: columns))
             let none = errors.map { $0.map { _ in 0.0 } }
-            refinement.refine(&weights, 0..<columns, trials: trials, errors: errors, penalties: penalties ?? none)
+            refinement.refine(&weights, part ?? 0..<columns, trials: trials, errors: errors, penalties: penalties ?? none)
         }
     }
 
@@ -155,13 +155,48 @@ import Testing
         #expect(abs(forecast[horizon] - top) < 1e-9 && abs(forecast[horizon + 2] - middle) < 1e-9)
     }
 
-    /// Somewhere it wins: without it a season with noise has its mean from a worse mixture.
+    /// Of an autoregression with a unit far from white noise, the mean is that of the path.
     @Test func theBlendIsUsed() throws {
         var random = SeededGenerator(seed: 65)
         let history = random.autoregression(0.9, count: 2_000)
         let model = try #require(ForecastModel.fit(history.span, horizon: 10).value)
         let pool = try #require(model.table.unpacked(horizon: 10)).pool
         #expect(pool.weights[pool.weights.count - 1] > 0.1, "\(pool.weights.suffix(3))")
+    }
+
+    /// Columns from four on, where the last lanes overlap, against one value at a time.
+    @Test func errorsOfTablesAreThoseOfAScalarLoop() {
+        var random = SeededGenerator(seed: 66)
+        for columns in 4...13 {
+            let rows = 17
+            let (table, actual) = (random.noise(rows * columns), random.noise(rows * columns))
+            let caps = (0..<columns).map { $0 % 3 == 0 ? .infinity : 0.5 + 0.1 * Double($0) }
+            let recency = (0..<rows).map { 1 / Double(1 + $0) }
+            let errors = HorizonTable.errors(table, actual, caps: caps, recency: recency)
+            for s in 0..<columns {
+                var expected = 0.0
+                for i in 0..<rows { expected += recency[i] * min(abs(table[i * columns + s] - actual[i * columns + s]), caps[s]) }
+                #expect(abs(errors[s] - expected) < 1e-12, "\(columns) columns, \(s)")
+            }
+        }
+    }
+
+    /// A part of the columns is refined as it is with all; the rest stays.
+    @Test func aPartOfTheColumnsIsRefined() {
+        var random = SeededGenerator(seed: 67)
+        let (columns, count) = (13, 40)
+        let actual = random.noise(columns * count)
+        let trials = (0..<3).map { _ in zip(actual, random.noise(columns * count)).map { $0 + $1 } }
+        var whole = Case(trials: trials, actual: actual, columns: columns, weights: [Double](repeating: 1.0 / 3, count: 3 * columns))
+        var part = whole
+        whole.refine()
+        part.refine(part: 10..<13)
+        for s in 0..<columns {
+            for row in 0..<3 {
+                let expected = s < 10 ? 1.0 / 3 : whole.weights[row * columns + s]
+                #expect(abs(part.weights[row * columns + s] - expected) < 1e-5, "row \(row), column \(s)")
+            }
+        }
     }
 
     // MARK: Widening

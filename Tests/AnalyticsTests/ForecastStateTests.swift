@@ -103,7 +103,7 @@ import Testing
         #expect(state.widths != IntervalWidths())
     }
 
-    /// The bound: 2 KB over the samples at 10 steps, pending forecast included.
+    /// The promised bound: 2 KB over the samples at 10 steps, pending forecast included.
     @Test(arguments: ["ms_1m/mongo-03", "ms_1m/ingress-05", "smd_1m/machine-1-6_d21", "smd_1m/machine-2-7_d01"])
     func aStateIsSmall(_ name: String) throws {
         let x = GoldenSeries.values(name)
@@ -112,6 +112,31 @@ import Testing
         var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: 10, options: options).value))
         _ = state.forecast(from: x.span)
         #expect(state.encode().count <= 2_048, "\(name): \(state.encode().count)")
+    }
+
+    /// As large as a fit can make it: five candidates, all of the highest order.
+    @Test func theLargestStateIsSmallToo() throws {
+        let order = (0..<28).map { Float($0) / 100 }
+        let kinds: [(CandidateKind, [Float])] = [
+            (.seasonalAutoregression, [1_440, 1, 0]), (.seasonalAutoregression, [720, 2, 0]), (.seasonalAutoregression, [60, 4, 0]),
+            (.winsorisedAutoregression, [-1, 1, 0]), (.logAutoregression, [-1, 0.1, 0, 2]),
+        ]
+        let candidates = try kinds.map { try #require($0.make($1 + order)) }
+        #expect(candidates.count == ForecastPool.largestCount)
+        let rows = ForecastPool.rows(candidates: candidates.count)
+        let pool = try #require(
+            ForecastPool(
+                horizon: 10, candidates: candidates, weights: [Double](repeating: 0, count: 13 * rows),
+                corrections: [Double](repeating: 0, count: 3 * rows)))
+        let offsets = [Float](repeating: 0, count: 13 * ResidualQuantiles.levelCount)
+        let model = ForecastModel(
+            horizon: 10, kind: .pooled, count: 2_880, scaling: SeriesScaling(shrink: 1, factor: 1, mean: 0, floor: 0),
+            table: ForecastTable(pool: pool, residuals: ResidualQuantiles(offsets: offsets)))
+        var state = ForecastState(model: model)
+        #expect(state.forecast(from: [Double](repeating: 0.5, count: 1_600).span).value != nil)
+        let bytes = state.encode()
+        #expect(state.pendingForecast != nil && bytes.count <= 2_048, "\(bytes.count)")
+        #expect(ForecastState(decoding: bytes)?.encode() == bytes)
     }
 
     @Test func everyKindOfModelSurvivesItsBytes() throws {

@@ -92,6 +92,16 @@ import Testing
         #expect(forecast.max.expected > 1 && forecast.path[4].expected > 0)
     }
 
+    /// Nothing ever moved before: the path stays with the last value, the minimum is that of the floor.
+    @Test func theFirstBurstLeavesTheFloorToo() throws {
+        var history = [Double](repeating: 2, count: 300)
+        history += [9, 9, 9, 5]
+        let forecast = try #require(forecast(history, horizon: 10).value)
+        #expect(forecast.min.quantiles.allSatisfy { abs($0 - 2) < 1e-6 }, "\(forecast.min)")
+        #expect(forecast.path.allSatisfy { abs($0.expected - 5) < 1e-6 })
+        #expect(forecast.max.expected >= 5 - 1e-6)
+    }
+
     /// Medians and past blocks alike foresaw the floor to the digit; in the burst that has begun only the blocks still know it.
     @Test func aBurstLeavesTheFloorWhereItWas() throws {
         var history = [Double](repeating: 2, count: 300)

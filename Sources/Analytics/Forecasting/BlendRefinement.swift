@@ -23,7 +23,7 @@ struct BlendRefinement {
     /// Number of origins that do not overlap, of each column.
     let independent: [Double]
 
-    /// Refines a part of the columns of `weights` (rows.count x columns, each column summing to one).
+    /// Refines a part of the columns of `weights` (at least trials.count x columns, each column summing to one).
     ///
     /// - Parameter trials: of each row, origins x columns.
     /// - Parameter errors: of each row and column, weighted sums over the origins; columns where the least is 0 stay as they are.

@@ -3,7 +3,7 @@ import Glibc
 /// The candidates of one series, fitted, and how much each is believed.
 ///
 /// All tables have a column for each step of the path, then one each for maximum, minimum and mean of the horizon, and a row for each path
-/// candidate, then one for each block candidate, then one for the blend of the paths (the path columns of these are zero).
+/// candidate, then one for each block candidate, then one for the blend of the paths (these have no weight in the path).
 struct ForecastPool: Sendable {
     let horizon: Int
     private(set) var candidates: [any ForecastCandidate]
@@ -14,6 +14,8 @@ struct ForecastPool: Sendable {
 
     /// Path candidates kept: what the others add is small, and a state has to be, too.
     static let largestCount = 5
+    /// By how much the blend has to be better than a candidate.
+    private static let blendHandicap = 1.05
 
     var columns: Int { horizon + 3 }
     var rows: Int { Self.rows(candidates: candidates.count) }
@@ -133,7 +135,9 @@ struct ForecastPool: Sendable {
         errors.append(HorizonTable.errors(trials[blendRow], actual, caps: caps, recency: evidence.recency))
         sizes.append(blendSize(sizes))
         let penalties = penalties()
-        earn(horizon..<columns, errors, penalties, sharpness: sharpness, lastValueBonus: lastValueBonus)
+        // What few horizons say about their statistics is half chance.
+        let m = evidence.independent[columns - 1]
+        earn(horizon..<columns, errors, penalties, sharpness: sharpness * m / (m + 3), lastValueBonus: lastValueBonus)
         refinement.refine(&weights, horizon..<columns, trials: trials, errors: errors, penalties: penalties)
         for s in horizon..<columns { gate(s, trials, actual, errors, penalties) }
     }
@@ -160,8 +164,11 @@ struct ForecastPool: Sendable {
         let block = candidates.count
         var same = 0
         for k in stride(from: s, to: actual.count, by: columns) where trials[block][k] == actual[k] { same += 1 }
-        guard 2 * same * columns > actual.count else { return }
-        let dear = errors.indices.map { isAdmitted($0, to: s) ? errors[$0][s] + penalties[$0][s] : .infinity }
+        // Perfect ones have been told apart already.
+        guard 2 * same * columns > actual.count, errors[block][s] > 0 else { return }
+        let dear = errors.indices.map { c in
+            isAdmitted(c, to: s) ? (errors[c][s] + penalties[c][s]) * (c == blendRow ? Self.blendHandicap : 1) : .infinity
+        }
         let best = dear.indices.min { dear[$0] < dear[$1] } ?? block
         let winner = dear[block] <= 1.03 * dear[best] ? block : best
         for c in 0..<rows { weights[c * columns + s] = c == winner ? 1 : 0 }
@@ -230,7 +237,7 @@ struct ForecastPool: Sendable {
     /// fitted to these very origins.
     private func handicap(_ row: Int, lastValueBonus: Double) -> Double {
         if row == 0 { return lastValueBonus }
-        if row == blendRow { return 1.05 }
+        if row == blendRow { return Self.blendHandicap }
         return row < candidates.count && candidates[row].kind == .seasonalAutoregression ? 1.1 : 1
     }
 
@@ -241,7 +248,7 @@ struct ForecastPool: Sendable {
         let kept = strongest.filter { importance[$0] > 0.03 }.sorted()
         let (old, shifts, count) = (weights, corrections, candidates.count)
         let places = kept + (count..<rows)
-        // The blend of what is kept is made anew.
+        // The blend of what is kept is made anew; its weight and correction are those of the whole, which is near.
         let tables = places.dropLast().map { trials[$0] }
         candidates = kept.map { candidates[$0] }
         trials = tables
@@ -270,7 +277,7 @@ struct ForecastPool: Sendable {
 
     // MARK: Forecasting
 
-    /// The forecasts of each candidate from many origins: rows.count tables of origins.count rows, statistics not yet corrected.
+    /// The forecasts of each row but the blend from many origins: tables of origins.count rows, statistics not yet corrected.
     func trials(_ values: [Double], _ origins: ForecastOrigins) -> [[Double]] {
         var result: [[Double]] = []
         var paths = [Double](repeating: 0, count: origins.count * horizon)

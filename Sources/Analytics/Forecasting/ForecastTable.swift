@@ -1,7 +1,7 @@
 /// The fitted parts of a forecaster as one run of floats: a series' state lies in one allocation, is small, and can be written as it is.
 ///
-/// Layout: number of candidates; for each its kind, its number of parameters, and these; weights; corrections; local scale; departures;
-/// residual offsets (see `ForecastPool` and `ResidualQuantiles`).
+/// Layout: number of candidates; for each its kind, its number of parameters, and these; weights of the candidates, and of the other rows
+/// those of the statistics; corrections; local scale; departures; residual offsets (see `ForecastPool` and `ResidualQuantiles`).
 struct ForecastTable: Sendable, Equatable {
     let values: [Float]
 
@@ -23,7 +23,11 @@ struct ForecastTable: Sendable, Equatable {
             values += [Float(candidate.kind.rawValue), Float(parameters.count)]
             values += parameters
         }
-        values += pool.weights.map(Float.init)
+        for row in 0..<pool.rows {
+            // The other rows have no part in the path.
+            let first = row < pool.candidates.count ? 0 : pool.horizon
+            values += pool.weights[(row * pool.columns + first)..<((row + 1) * pool.columns)].map(Float.init)
+        }
         values += pool.corrections.map(Float.init)
         values += scale.parameters
         values += departures ?? [Float](repeating: 0, count: pool.columns)
@@ -48,6 +52,9 @@ struct ForecastTable: Sendable, Equatable {
             }
             errors[i] = sum / Double(horizon)
         }
+        // A floor that was that of the block before at all times is also below a burst higher than any that was seen.
+        let low = horizon + HorizonStatistic.min.rawValue
+        if pool.weights[pool.candidates.count * columns + low] == 1 { departures[low] = Double(Float.greatestFiniteMagnitude) }
         let scale = LocalScale(fitting: values, origins: origins, errors: errors)
         let residuals = ResidualQuantiles(
             forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins),
@@ -81,15 +88,23 @@ struct ForecastTable: Sendable, Equatable {
             candidates.append(candidate)
         }
         let (rows, columns) = (ForecastPool.rows(candidates: count), horizon + 3)
-        guard let weights = take(rows * columns), let corrections = take(rows * 3),
+        guard let believed = take(count * columns), let others = take((rows - count) * 3), let corrections = take(rows * 3),
             let scaleParameters = take(LocalScale.parameterCount), let departures = take(columns),
             let offsets = take(columns * ResidualQuantiles.levelCount), rest.isEmpty,
-            (weights + corrections + departures).allSatisfy(\.isFinite), departures.allSatisfy({ $0 >= 0 }),
+            (believed + others + corrections + departures).allSatisfy(\.isFinite), departures.allSatisfy({ $0 >= 0 }),
             let scale = LocalScale(parameters: scaleParameters),
             let pool = ForecastPool(
-                horizon: horizon, candidates: candidates, weights: weights.map(Double.init), corrections: corrections.map(Double.init))
+                horizon: horizon, candidates: candidates, weights: Self.weights(believed, others, horizon: horizon),
+                corrections: corrections.map(Double.init))
         else { return nil }
         let residuals = ResidualQuantiles(offsets: offsets)
         return residuals.isAscending ? Parts(pool: pool, scale: scale, departures: departures, residuals: residuals) : nil
+    }
+
+    /// Weights of all rows and columns: no row but those of the candidates has one in the path.
+    private static func weights(_ candidates: [Float], _ others: [Float], horizon: Int) -> [Double] {
+        let none = [Double](repeating: 0, count: horizon)
+        return candidates.map(Double.init)
+            + stride(from: 0, to: others.count, by: 3).flatMap { none + others[$0..<($0 + 3)].map(Double.init) }
     }
 }

@@ -51,7 +51,7 @@ struct SortedWindow {
     mutating func replace(_ old: Double, by new: Double) {
         let (from, to) = (rank(old), rank(new))
         sorted.withUnsafeMutableBufferPointer { x in
-            guard let x = x.baseAddress else { return }
+            guard from < x.count, let x = x.baseAddress else { return }
             if from < to {
                 (x + from).update(from: x + from + 1, count: to - 1 - from)
                 x[to - 1] = new

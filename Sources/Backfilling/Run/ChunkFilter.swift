@@ -98,6 +98,7 @@ package struct ChunkFilter: HistoryFilter {
     }
 
     private mutating func endSeries() {
+        name = []
         if let series = analysis.end(into: &output) { finished.insert(series.key.id) }
     }
 }
