@@ -42,6 +42,9 @@ package struct AnalyzeOptions: Sendable {
     /// How often what was learnt of a series goes to the store.
     package var modelStateInterval: Milliseconds = 1_800_000
 
+    /// Whether the lines of the time logs name each series, too.
+    package var timesEachSeries = false
+
     package init() {}
 
     /// Rows of times further in the past are never asked for: a source whose first timestamp is absurd must not be evaluated since 1970.

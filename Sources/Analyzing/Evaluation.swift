@@ -77,7 +77,7 @@ extension AnalyzerState {
     private mutating func evaluateWindows(
         _ members: [Int32], at t: Milliseconds, skipsEmpty: Bool, _ output: inout AnalyzerOutput
     ) {
-        var durations = DurationCollector()
+        var durations = DurationCollector(keepsEach: options.timesEachSeries)
         durations.fetch = ingestSeconds
         ingestSeconds = 0
         var pending: [WindowsResult] = []
@@ -91,7 +91,7 @@ extension AnalyzerState {
             shard = own
             let started = stopwatch()
             let result = windowsResult(id, at: t)
-            durations.add(stopwatch() - started)
+            durations.add(stopwatch() - started, table[id].key)
             if !skipsEmpty || result.windows.contains(where: { $0.count > 0 }) { pending.append(result) }
         }
         if let shard, !pending.isEmpty { output.results.append((shard, .windows(pending))) }

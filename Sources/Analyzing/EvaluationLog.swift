@@ -1,3 +1,4 @@
+import Records
 import TimeSeries
 
 /// One line of a time log: how long an evaluation of many series took.
@@ -20,14 +21,24 @@ package struct EvaluationLogLine: Sendable {
     package var p50: Double
     package var p99: Double
     package var max: Double
+    /// Seconds of each series, where `AnalyzeOptions.timesEachSeries` asks for them.
+    package var each: [(series: SeriesKey, seconds: Double)]
 }
 
 /// Collects the durations of one evaluation.
 struct DurationCollector {
+    let keepsEach: Bool
     private var seconds: [Double] = []
+    private var each: [(series: SeriesKey, seconds: Double)] = []
     var fetch = 0.0
 
-    mutating func add(_ duration: Double) { seconds.append(duration) }
+    init(keepsEach: Bool) { self.keepsEach = keepsEach }
+
+    mutating func add(_ duration: Double, _ series: @autoclosure () -> SeriesKey) {
+        seconds.append(duration)
+        if keepsEach { each.append((series(), duration)) }
+    }
+
     var isEmpty: Bool { seconds.isEmpty }
 
     func line(_ kind: EvaluationLogLine.Kind, time: Milliseconds) -> EvaluationLogLine {
@@ -35,6 +46,6 @@ struct DurationCollector {
         func rank(_ q: Double) -> Double { sorted.isEmpty ? 0 : sorted[Int(q * Double(sorted.count - 1))] }
         return EvaluationLogLine(
             kind: kind, time: time, series: sorted.count, fetch: fetch, compute: sorted.reduce(0, +), p50: rank(0.5), p99: rank(0.99),
-            max: sorted.last ?? 0)
+            max: sorted.last ?? 0, each: each)
     }
 }

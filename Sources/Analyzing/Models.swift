@@ -9,8 +9,8 @@ extension AnalyzerState {
         var profiles: [Shard: [ProfileResult]] = [:]
         var forecasts: [Shard: [ForecastResult]] = [:]
         var states: [Shard: [ModelStateResult]] = [:]
-        var profileTimes = DurationCollector()
-        var forecastTimes = DurationCollector()
+        var profileTimes = DurationCollector(keepsEach: options.timesEachSeries)
+        var forecastTimes = DurationCollector(keepsEach: options.timesEachSeries)
         for id in members {
             let isProfileDue = isDue(id, after: before, at: t, interval: options.profileInterval)
             let isForecastDue = isForecast(id) && isDue(id, after: before, at: t, interval: options.forecastInterval)
@@ -23,13 +23,13 @@ extension AnalyzerState {
             if isProfileDue {
                 profiles[shard, default: []].append(profile(id, series, at: t))
                 profileTimes.fetch += fetched - started
-                profileTimes.add(stopwatch() - fetched)
+                profileTimes.add(stopwatch() - fetched, table[id].key)
             }
             if isForecastDue {
                 let began = stopwatch()
                 forecasts[shard, default: []].append(forecast(id, series, at: t))
                 forecastTimes.fetch += fetched - started
-                forecastTimes.add(stopwatch() - began)
+                forecastTimes.add(stopwatch() - began, table[id].key)
             }
         }
         for (shard, results) in profiles { output.results.append((shard, .profiles(results))) }

@@ -1,12 +1,13 @@
-import Analyzing
 import Foundation
 import Logging
+import Records
 import Settings
 import Synchronization
 import Telemetry
 import Testing
 import TimeSeries
 
+@testable import Analyzing
 @testable import almanac
 
 @Suite struct LogTests {
@@ -105,6 +106,36 @@ import TimeSeries
         logger.error("failed with hunter22", metadata: ["apiToken": "xyz", "url": "http://h/?k=hunter22", "n": "ab"])
         #expect(lines().first?.contains("hunter22") == false)
         #expect(lines().first?.hasSuffix("part: failed with <secret> apiToken=<secret> n=ab url=http://h/?k=<secret>") == true)
+    }
+
+    /// At debug each series of an evaluation has a line, and their times add up to that of the whole.
+    @Test(arguments: [LogLevel.debug, .info]) func eachSeriesHasALineAtDebug(_ level: LogLevel) throws {
+        var configuration = Configuration()
+        configuration.logLevel = level
+        let ticks = Mutex(0.0)
+        var state = AnalyzerState(options: configuration.analyzeOptions, epoch: 1, partitions: 1) {
+            ticks.withLock {
+                $0 += 0.001
+                return $0
+            }
+        }
+        let time: Milliseconds = 1_700_000_100_000
+        let section = SeriesSection([
+            (LabelSet(name: "load", [Label("instance", "a")]), .gauge), (LabelSet(name: "up", [Label("path", "a\nb")]), .gauge),
+        ])
+        let record = SamplesRecord.encode(source: 7, watermark: time, section: section, time: time, values: [1, 2])
+        _ = try state.ingest(record, partition: 0, offset: 0, now: time)
+        let line = try #require(state.advance(now: time).output.lines.first { $0.kind == .value })
+        let texts = TimeLogs.texts(line, now: time)
+        let whole = try #require(texts.last)
+        #expect(whole.contains(" - time_value - INFO - evaluation=2023-11-14 22:15:00Z series=2 fetch="), "\(whole)")
+        #expect(whole.contains(" compute=0.002000s p50=0.001000s"), "\(whole)")
+        guard level == .debug else { return #expect(texts.count == 1) }
+        #expect(texts.count == 3 && texts.allSatisfy { !$0.contains("\n") })
+        for name in [#"load{instance="a"}"#, #"up{path="a\nb"}"#] {
+            let end = " - time_value - DEBUG - evaluation=2023-11-14 22:15:00Z compute=0.001000s series=\(name)"
+            #expect(texts.contains { $0.hasSuffix(end) }, "\(texts)")
+        }
     }
 
     @Test func aMessageStaysOneLine() {

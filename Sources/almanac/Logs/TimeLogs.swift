@@ -1,10 +1,13 @@
 import Analyzing
+import History
 import Logging
+import Records
 import Synchronization
 import Telemetry
 import TimeSeries
 
-/// `time_metadata.log`, `time_value.log` and `time_predict.log`: one line an evaluation, with how long it took.
+/// `time_metadata.log`, `time_value.log` and `time_predict.log`: one line an evaluation, with how long it took; before it, at debug, one for
+/// each series.
 final class TimeLogs: Sendable {
     private let files: [EvaluationLogLine.Kind: RotatingFile]
     private let clock: any WallClock
@@ -30,14 +33,22 @@ final class TimeLogs: Sendable {
         self.files = files
     }
 
-    func write(_ line: EvaluationLogLine) { files[line.kind]?.write(TimeLogs.text(line, now: clock.now())) }
+    func write(_ line: EvaluationLogLine) {
+        guard let file = files[line.kind] else { return }
+        for text in TimeLogs.texts(line, now: clock.now()) { file.write(text) }
+    }
 
     /// As Python's `%(asctime)s - %(name)s - %(levelname)s - %(message)s`.
-    static func text(_ line: EvaluationLogLine, now: Milliseconds) -> String {
-        let message =
-            "evaluation=\(TimeText.format(line.time))Z series=\(line.series) fetch=\(seconds(line.fetch)) compute=\(seconds(line.compute))"
+    static func texts(_ line: EvaluationLogLine, now: Milliseconds) -> [String] {
+        let head = "\(LocalTime.text(now)) - time_\(line.kind.rawValue)"
+        let evaluation = "evaluation=\(TimeText.format(line.time))Z"
+        let each = line.each.map { key, duration in
+            let name = String(decoding: SeriesNotation.bytes(key.labels), as: UTF8.self)
+            return "\(head) - DEBUG - \(evaluation) compute=\(seconds(duration)) series=\(name)"
+        }
+        let times = "series=\(line.series) fetch=\(seconds(line.fetch)) compute=\(seconds(line.compute))"
         let spread = "p50=\(seconds(line.p50)) p99=\(seconds(line.p99)) max=\(seconds(line.max))"
-        return "\(LocalTime.text(now)) - time_\(line.kind.rawValue) - INFO - \(message) \(spread)"
+        return each + ["\(head) - INFO - \(evaluation) \(times) \(spread)"]
     }
 
     private static func seconds(_ value: Double) -> String { NumberText.fixed(value, 6) + "s" }

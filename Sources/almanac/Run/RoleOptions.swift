@@ -68,6 +68,7 @@ extension Configuration {
 
     var analyzeOptions: AnalyzeOptions {
         var options = AnalyzeOptions()
+        options.timesEachSeries = [.trace, .debug].contains(logLevel)
         options.samplesTopic = topics.samples
         options.resultsTopic = topics.prometheusdata
         options.chunksTopic = topics.chunks
