@@ -65,7 +65,7 @@ struct IntervalWidening: Sendable, Equatable {
     /// With many residuals. The minimum lacks least: what never falls below a floor is often just there.
     private static func innerReach(_ statistic: HorizonStatistic) -> Double {
         switch statistic {
-        case .max: 1.05
+        case .max: 1.06
         case .min: 1.03
         case .avg: 1.045
         }
