@@ -36,7 +36,8 @@ import Testing
                 $0.heartbeatTimeout = 1000
             }
         ) { session in
-            try await Task.sleep(for: .milliseconds(300))
+            let before = node.heartbeats
+            try await eventually("heartbeats") { node.heartbeats >= before + 6 }
             #expect(node.connections == 2, "answered heartbeats end nothing")
             node.change { $0.isMute = true }
             try await eventually("given up") { session.connectedNodes.isEmpty }
@@ -107,7 +108,8 @@ import Testing
         let both = [near, far].map { node in node.identity.withLock { $0 } }
         near.change { $0.cluster = both }
         try await withSession(near) { session in
-            try await Task.sleep(for: .milliseconds(50))
+            let statement = try await session.prepare(SessionStatements.insert)
+            for i in 0..<20 { try await session.execute(statement, [.bigint(Int64(i)), .double(2)]) }
             #expect(session.connectedNodes == [near.address])
             #expect(far.connections == 0)
             var other = session.options
@@ -141,8 +143,9 @@ import Testing
         let apart = [own, peer]
         try await withSession(node) { session in
             node.change { $0.cluster = apart }
+            let before = node.asked("FROM system.local")
             let task = Task { try await session.query("CREATE TABLE k.t (id bigint PRIMARY KEY)") }
-            try await Task.sleep(for: .milliseconds(300))
+            try await eventually("seen apart") { node.asked("FROM system.local") >= before + 2 }
             peer.schema = 2
             let agreed = [own, peer]
             let start = Clock.now()

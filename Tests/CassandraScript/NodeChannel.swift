@@ -71,7 +71,7 @@ final class NodeChannel: ChannelInboundHandler, @unchecked Sendable {
         var reader = WireReader(body)
         switch Opcode(rawValue: opcode) {
         case .options:
-            if case .silence = node.script.answer(.options) { return }
+            if case .silence = node.answer(.options) { return }
             send(.supported, Reply.supported, stream)
         case .startup:
             if script.password == nil {

@@ -104,6 +104,12 @@ final class ScriptedNode: Sendable {
         state.withLock { state in state.log.compactMap { if case .batch(let items) = $0 { items } else { nil } } }
     }
 
+    var heartbeats: Int { state.withLock { $0.log.count { if case .options = $0 { true } else { false } } } }
+    /// How often a query with this text came.
+    func asked(_ text: String) -> Int {
+        state.withLock { $0.log.count { if case .query(let statement) = $0 { statement.text.contains(text) } else { false } } }
+    }
+
     /// Listens; on the port it had before, if any.
     func start(tls: NIOSSLContext? = nil) async throws {
         let (host, port) = identity.withLock { ($0.host, $0.port) }

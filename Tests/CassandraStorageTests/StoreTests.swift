@@ -14,7 +14,10 @@ private final class Times: Sendable {
     private let times = Mutex<[Milliseconds]>([])
     func add(_ time: Milliseconds) { times.withLock { $0.append(time) } }
     var sorted: [Milliseconds] { times.withLock { $0.sorted() } }
+    var count: Int { times.withLock { $0.count } }
 }
+
+private final class Flag: Sendable { let isSet = Atomic(false) }
 
 @Suite(.timeLimit(.minutes(2))) struct CassandraStoreTests {
     private func withStore(
@@ -157,11 +160,13 @@ private final class Times: Sendable {
     @Test func aNodeThatDiesAndComesBack() async throws {
         try await withStore({ $0.client.attemptTimeout = 1000 }) { store, backend in
             let a = key("a")
-            let acknowledged = Times()
+            let (acknowledged, failed) = (Times(), Times())
+            let isOver = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    for i in 0..<80 {
-                        let time = start + Int64(i) * 5 * minute
+                    var time = start
+                    while !isOver.isSet.load(ordering: .relaxed) {
+                        time += 5 * minute
                         while true {
                             do {
                                 try await store.write(StoreBatch(windows: [windows(a, at: time)]))
@@ -169,6 +174,7 @@ private final class Times: Sendable {
                                 break
                             } catch let error as StorageError {
                                 #expect(error.code == .unavailable, "\(error)")
+                                failed.add(time)
                                 try await Task.sleep(for: .milliseconds(20))
                             }
                         }
@@ -176,18 +182,21 @@ private final class Times: Sendable {
                 }
                 group.addTask {
                     for _ in 0..<3 {
-                        try await Task.sleep(for: .milliseconds(60))
+                        let (written, refused) = (acknowledged.count, failed.count)
+                        try await eventually("writes") { acknowledged.count > written + 5 }
                         await backend.node.stop()
                         backend.node.forget()
-                        try await Task.sleep(for: .milliseconds(60))
+                        try await eventually("a write that fails") { failed.count > refused }
                         try await backend.node.start()
                     }
+                    let written = acknowledged.count
+                    try await eventually("writes at the end") { acknowledged.count > written + 5 }
+                    isOver.isSet.store(true, ordering: .relaxed)
                 }
                 try await group.waitForAll()
             }
-            let times = try await store.windowsHistory(a.id, from: .min, to: .max, limit: 1000).map(\.time)
+            let times = try await store.windowsHistory(a.id, from: .min, to: .max, limit: 100_000).map(\.time)
             #expect(times == acknowledged.sorted)
-            #expect(times.count == 80)
         }
     }
 

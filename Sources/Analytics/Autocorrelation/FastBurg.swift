@@ -31,7 +31,8 @@ extension BurgRecursion {
             guard abs(k) <= 1 else { return nil }
             append(reflection: k, variance: (1 - k * k) * denominator / Double(2 * (n - i - 1)))
             if i + 1 == order { return }
-            Self.subtractReversed(&filter, k, extending: true)
+            filter.append(0)
+            Self.subtractReversed(&filter, k)
             row.append(0)
             for j in stride(from: i, through: 0, by: -1) { row[j + 1] = row[j] - head[j] * head[i + 1] - tail[j] * tail[i + 1] }
             row[0] = 2 * sums[i + 2]
@@ -41,15 +42,14 @@ extension BurgRecursion {
                 fromTail += filter[j] * tail[i + 1 - j]
                 last += filter[j] * row[j]
             }
-            Self.subtractReversed(&g, k, extending: false)
+            Self.subtractReversed(&g, k)
             for j in 0...(i + 1) { g[j] -= head[i + 1 - j] * fromHead + tail[i + 1 - j] * fromTail }
             g.append(last)
         }
     }
 
-    /// x[j] -= k * x[n - 1 - j] for all j, with a zero behind x before, if it is to be extended.
-    private static func subtractReversed(_ x: inout [Double], _ k: Double, extending: Bool) {
-        if extending { x.append(0) }
+    /// x[j] -= k * x[n - 1 - j] for all j.
+    private static func subtractReversed(_ x: inout [Double], _ k: Double) {
         var (low, high) = (0, x.count - 1)
         while low <= high {
             let (a, b) = (x[low], x[high])

@@ -1,6 +1,7 @@
 /// The loops that carry the cost, by hand in SIMD; the tests compare them with scalar references.
 ///
-/// All take raw pointers, and bounds are not checked: every caller must know why its ranges are inside the buffers. SIMD4 makes two SSE2 registers; four lags at a time then just fill the sixteen there are.
+/// All take raw pointers, and bounds are not checked: every caller must know why its ranges are inside the buffers.
+/// SIMD4 makes two SSE2 registers; four lags at a time then just fill the sixteen there are.
 enum Kernels {
     typealias Lanes = SIMD4<Double>
 
