@@ -22,27 +22,6 @@ import Testing
         #expect(forecast([1, 2, 3], horizon: 100_000).value == nil)
     }
 
-    @Test func fewSamplesAreAdmitted() throws {
-        var random = SeededGenerator(seed: 3)
-        let x = random.autoregression(1, count: 12)
-        let answer = forecast(x, horizon: 10)
-        #expect(answer.reason == "short: 12 samples, last value")
-        let forecast = try #require(answer.value)
-        #expect(abs(forecast.path[0].expected - x[11]) < 1e-12)
-        let widths = forecast.path.map { $0.interval80.upperBound - $0.interval80.lowerBound }
-        #expect(widths == widths.sorted() && widths[9] > 2.5 * widths[0])
-    }
-
-    /// Where not even three horizons are known: of noise, extremes and mean are those of the last block, not of the last value.
-    @Test func ofFewSamplesTheLastBlockTells() throws {
-        let x: [Double] = [3, 9, 4, 6, 2, 7, 5, 8, 1, 6, 5, 4]
-        let forecast = try #require(forecast(x, horizon: 10).value)
-        #expect(abs(forecast.max.expected - 8) < 1e-6)
-        #expect(abs(forecast.min.expected - 1) < 1e-6)
-        // Half of the last value 4, half of the mean of the last ten, 4.8.
-        #expect(abs(forecast.avg.expected - 4.4) < 1e-6)
-    }
-
     /// 120 samples at 40 steps: tried at past origins, though these hardly differ, and the intervals know that. The bounds leave four
     /// standard errors of the 80 series.
     @Test func youngSeriesAreForecastAndSayHowLittleIsKnown() throws {

@@ -135,13 +135,13 @@ import TimeSeries
             Class(name: "AR(.8)", slots: n) { $0.unitAutoregression(0.8, count: $1) },
             Class(name: "AR(.95)", slots: n) { $0.unitAutoregression(0.95, count: $1) },
             Class(name: "random walk", slots: n) { $0.walk($1) },
-            Class(name: "random walk + noise", slots: n) { $0.walk($1) + $0.noise($1).map { 3 * $0 } },
+            Class(name: "random walk + noise", slots: n) { $0.walk($1) .+ $0.noise($1).map { 3 * $0 } },
             Class(name: "random walk, off at night", slots: n) { random, n in
                 random.walk(n).enumerated().map { $0 % 48 < 16 ? .nan : $1 }
             },
-            Class(name: "a day's sine of SNR 1, white", slots: n, periods: [24]) { $0.noise($1) + $0.sine(48, 2.0.squareRoot(), $1) },
+            Class(name: "a day's sine of SNR 1, white", slots: n, periods: [24]) { $0.noise($1) .+ $0.sine(48, 2.0.squareRoot(), $1) },
             Class(name: "a day's sine of SNR 1, AR(.8)", slots: n, periods: [24]) {
-                $0.unitAutoregression(0.8, count: $1) + $0.sine(48, 2.0.squareRoot(), $1)
+                $0.unitAutoregression(0.8, count: $1) .+ $0.sine(48, 2.0.squareRoot(), $1)
             },
             Class(name: "office hours, AR(.8)", slots: n, periods: [24]) { random, n in
                 let shift = Int.random(in: 0..<48, using: &random)
@@ -152,7 +152,7 @@ import TimeSeries
                 ? []
                 : [
                     Class(name: "a week's sine of SNR 1, AR(.8)", slots: n, periods: [168]) {
-                        $0.unitAutoregression(0.8, count: $1) + $0.sine(336, 2.0.squareRoot(), $1)
+                        $0.unitAutoregression(0.8, count: $1) .+ $0.sine(336, 2.0.squareRoot(), $1)
                     },
                     Class(name: "office hours, free weekends", slots: n, periods: [24, 168]) { random, n in
                         let shift = Int.random(in: 0..<336, using: &random)
@@ -203,7 +203,7 @@ import TimeSeries
 
     @Test func cyclesThatTheSamplesShowAreNotRepeated() {
         var random = SeededGenerator(seed: 7)
-        let rollup = Self.rollup(random.noise(336) + random.sine(12, 3, 336) + random.sine(48, 3, 336))
+        let rollup = Self.rollup(random.noise(336) .+ random.sine(12, 3, 336) .+ random.sine(48, 3, 336))
         #expect(Set(Self.periods(rollup)) == [6 * 3_600_000, Self.day])
         #expect(rollup.cycles(longerThan: 8 * 3_600_000, slot: Self.slot).map(\.period) == [Self.day])
         let six = TimedCycle(cycle: SeasonalPeriod(period: 360, strength: 0.9), step: 60_000, start: 0)
@@ -215,18 +215,18 @@ import TimeSeries
         var random = SeededGenerator(seed: 8)
         let minutes = (0..<(14 * 1440)).map { $0 % 31 < 8 ? 40.0 : 0 }
         let means = (0..<672).map { s in minutes[(s * 30)..<(s * 30 + 30)].reduce(0, +) / 30 }
-        let x = means + random.noise(672).map { 0.2 * $0 }
+        let x = means .+ random.noise(672).map { 0.2 * $0 }
         #expect(Self.periods(Self.rollup(x)).contains { abs($0 / 3_600_000 - 15.5) < 0.3 })
         let shape = (0..<31).map { ($0 < 8 ? 40.0 : 0) - 40 * 8 / 31 }
         let fast = TimedCycle(cycle: SeasonalPeriod(period: 31, strength: 0.99, component: shape), step: 60_000, start: 0)
         #expect(Self.periods(Self.rollup(x), fast: [fast]).isEmpty)
         // A real one beside it stays.
-        #expect(Self.periods(Self.rollup(x + random.sine(48, 3, 672)), fast: [fast]) == [Self.day])
+        #expect(Self.periods(Self.rollup(x .+ random.sine(48, 3, 672)), fast: [fast]) == [Self.day])
     }
 
     @Test func badInputGivesNoCycle() {
         var random = SeededGenerator(seed: 9)
-        let sine = random.sine(48, 1, 336) + random.noise(336).map { 0.1 * $0 }
+        let sine = random.sine(48, 1, 336) .+ random.noise(336).map { 0.1 * $0 }
         let none: [(String, [Double])] = [
             ("empty", []), ("one value", [1]), ("63 values", Array(sine.prefix(63))), ("constant", [Double](repeating: 3, count: 336)),
             ("all NaN", [Double](repeating: .nan, count: 336)), ("infinite", [Double](repeating: .infinity, count: 336)),

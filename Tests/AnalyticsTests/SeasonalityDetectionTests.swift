@@ -61,7 +61,7 @@ import Testing
             var total = 0.0
             for seed in 1...20 as ClosedRange<UInt64> {
                 var random = SeededGenerator(seed: seed)
-                let x = random.noise(2880) + random.sine(60, amplitude, 2880)
+                let x = random.noise(2880) .+ random.sine(60, amplitude, 2880)
                 total += try #require(seasonalPeriods(of: x).first, "seed \(seed)").strength / 20
             }
             #expect(abs(total - share) < 0.03, "amplitude \(amplitude): \(total)")
@@ -71,7 +71,7 @@ import Testing
     @Test func componentsOfSeveralCyclesAddUp() throws {
         var random = SeededGenerator(seed: 8)
         let (fast, slow) = (random.sine(60, 3, 2880), random.sine(480, 3, 2880))
-        let periods = seasonalPeriods(of: random.noise(2880) + fast + slow)
+        let periods = seasonalPeriods(of: random.noise(2880) .+ fast .+ slow)
         let minute = try #require(periods.first { $0.period == 60 })
         let hour = try #require(periods.first { abs($0.period - 480) < 5 })
         #expect(periods.count == 2)
@@ -83,7 +83,7 @@ import Testing
 
     @Test func periodsThatAreNoWholeNumber() throws {
         var random = SeededGenerator(seed: 12)
-        let periods = seasonalPeriods(of: random.noise(2880) + random.sine(68.37, 2, 2880))
+        let periods = seasonalPeriods(of: random.noise(2880) .+ random.sine(68.37, 2, 2880))
         let season = try #require(periods.first)
         #expect(abs(season.period - 68.37) < 0.05)
         #expect(season.component.count == 68)
@@ -136,14 +136,14 @@ import Testing
 
     @Test func fewerThanFourCyclesAreNotEnough() {
         var random = SeededGenerator(seed: 2)
-        let x = random.noise(2880).map { 0.1 * $0 } + random.sine(960, 5, 2880)
+        let x = random.noise(2880).map { 0.1 * $0 } .+ random.sine(960, 5, 2880)
         #expect(!seasonalPeriods(of: x).contains { $0.period > 750 })
     }
 
     @Test func longSeriesAreSearchedInTwoResolutions() {
         var random = SeededGenerator(seed: 9)
         let n = 400_000
-        let x = random.noise(n) + random.sine(40_000, 1, n) + random.sine(60, 1, n)
+        let x = random.noise(n) .+ random.sine(40_000, 1, n) .+ random.sine(60, 1, n)
         let periods = seasonalPeriods(of: x)
         #expect(Self.isHit(periods, 60))
         #expect(Self.isHit(periods, 40_000))
@@ -177,7 +177,7 @@ import Testing
 
     @Test(arguments: [1e300, 1e-300, 0x1p500]) func theUnitDoesNotMatter(_ unit: Double) throws {
         var random = SeededGenerator(seed: 21)
-        let x = random.noise(960) + random.sine(48, 2, 960)
+        let x = random.noise(960) .+ random.sine(48, 2, 960)
         let base = try #require(seasonalPeriods(of: x).first)
         let other = try #require(seasonalPeriods(of: x.map { $0 * unit }).first)
         #expect(other.period == base.period)

@@ -47,26 +47,29 @@ enum SeasonalClass: String, CaseIterable, Sendable {
         case .randomWalk: return Sample(values: random.walk(n), periods: [])
         case .shiftedTrend: return Sample(values: random.shiftedTrend(n), periods: [])
         case .sine:
-            return Sample(values: random.unitAutoregression(0.8, count: n) + random.sine(period, 2.0.squareRoot(), n), periods: [period])
+            return Sample(values: random.unitAutoregression(0.8, count: n) .+ random.sine(period, 2.0.squareRoot(), n), periods: [period])
         case .sineWithOutliers:
-            var x = random.unitAutoregression(0.8, count: n) + random.sine(period, 2.0.squareRoot(), n)
+            var x = random.unitAutoregression(0.8, count: n) .+ random.sine(period, 2.0.squareRoot(), n)
             for t in 0..<n where Double.random(in: 0..<1, using: &random) < 0.02 {
                 x[t] += (Bool.random(using: &random) ? 1 : -1) * Double.random(in: 5..<15, using: &random)
             }
             return Sample(values: x, periods: [period])
         case .pulseTrain:
             let width = Double.random(in: 0.02..<0.1, using: &random)
-            return Sample(values: random.unitAutoregression(0.8, count: n) + random.pulses(period, width, 4, n), periods: [period])
+            return Sample(values: random.unitAutoregression(0.8, count: n) .+ random.pulses(period, width, 4, n), periods: [period])
         case .sineOnRandomWalk:
-            return Sample(values: random.walk(n).map { 0.1 * $0 } + random.sine(period, 2.0.squareRoot(), n), periods: [period])
+            return Sample(values: random.walk(n).map { 0.1 * $0 } .+ random.sine(period, 2.0.squareRoot(), n), periods: [period])
         case .twoSines:
             let noise = random.unitAutoregression(0.8, count: n)
-            return Sample(values: noise + random.sine(60, 1, n) + random.sine(480, 1, n), periods: [60, 480])
+            return Sample(values: noise .+ random.sine(60, 1, n) .+ random.sine(480, 1, n), periods: [60, 480])
         }
     }
 }
 
-func + (a: [Double], b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
+infix operator .+ : AdditionPrecedence
+
+/// Sums of two series, value by value.
+func .+ (a: [Double], b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
 
 extension SeededGenerator {
     /// An autoregression of order one with deviation 1, from its stationary distribution.

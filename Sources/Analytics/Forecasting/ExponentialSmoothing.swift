@@ -19,19 +19,27 @@ package struct ExponentialSmoothing: ForecastCandidate {
 
     /// The best of four gains over the last `span` values. nil for too few values. Complexity: O(n).
     package init?(fitting values: [Double], horizon: Int, span: Int = 1_440) {
-        let start = max(0, values.count - span)
+        let recent = values[max(0, values.count - span)...]
         let ahead = (horizon + 1) / 2
-        guard values.count - start >= 4 + ahead else { return nil }
+        guard recent.count >= 4 + ahead else { return nil }
+        self.init(gain: Self.best(for: recent, ahead: ahead).smoothing.gain)
+    }
+
+    /// The best of four gains, and the sum of its absolute errors `ahead` steps ahead, from the second value on.
+    ///
+    /// - Precondition: more than `ahead` values.
+    static func best(for values: ArraySlice<Double>, ahead: Int) -> (smoothing: ExponentialSmoothing, error: Double) {
+        let start = values.startIndex
         var level = Lanes(repeating: values[start])
         var errors = Lanes.zero
-        for t in (start + 1)..<(values.count - ahead) {
+        for t in (start + 1)..<max(values.endIndex - ahead, start + 1) {
             level += Self.gains * (Lanes(repeating: values[t]) - level)
             let error = Lanes(repeating: values[t + ahead]) - level
             errors += error.replacing(with: -error, where: error .< 0)
         }
         var best = 0
         for k in 1..<4 where errors[k] < errors[best] { best = k }
-        gain = Self.gains[best]
+        return (ExponentialSmoothing(gain: gains[best]), errors[best])
     }
 
     package func forecast(_ values: [Double], origins: ForecastOrigins, horizon: Int, into paths: inout [Double]) {

@@ -7,7 +7,7 @@ import Glibc
 package struct ForecastModel: Sendable {
     package enum Kind: UInt8, Sendable {
         case constant = 0
-        /// Too few samples for a pool: last value and last block, intervals of a random walk.
+        /// Too few samples for a pool: see `ShortHistory`.
         case short = 1
         /// Most values equal the one before: the best candidate, nearly always the last value.
         case sticky = 2
@@ -50,7 +50,7 @@ package struct ForecastModel: Sendable {
     var remark: String? {
         switch kind {
         case .constant: "constant"
-        case .short: "short: \(count) samples, last value"
+        case .short: "short: \(count) samples, not one horizon tested"
         case .sticky: "mostly unchanged"
         case .pooled: nil
         }
@@ -73,10 +73,12 @@ package struct ForecastModel: Sendable {
             kind = isSticky ? .sticky : .pooled
             table = ForecastTable(fitting: values, origins: origins, horizon: horizon, isSticky: isSticky, options: options)
         } else {
-            let residuals = RandomWalkIntervals.residuals(values, horizon: horizon)
-            // Nothing was tried that could bound the statistics.
-            let departures = [Float](repeating: 0, count: horizon) + [Float](repeating: .greatestFiniteMagnitude, count: 3)
-            table = ForecastTable(pool: ForecastPool(short: horizon), departures: departures, residuals: residuals)
+            let history = ShortHistory(values)
+            // Nothing was tried on whole horizons that could bound the forecast.
+            let departures = [Float](repeating: .greatestFiniteMagnitude, count: horizon + 3)
+            table = ForecastTable(
+                pool: ForecastPool(short: history, horizon: horizon), departures: departures, residuals: history.residuals(horizon: horizon)
+            )
         }
         self.init(horizon: horizon, kind: kind, count: series.count, scaling: SeriesScaling(series), table: table)
     }
@@ -125,10 +127,9 @@ package struct ForecastModel: Sendable {
             guard values[t].isFinite else { return .failure(.overflow) }
         }
         var centre = parts.pool.forecast(values)
-        let last = values[values.count - 1]
-        for s in centre.indices {
-            let bound = Double(parts.departures[s])
-            centre[s] = min(max(centre[s], last - bound), last + bound)
+        values.withUnsafeBufferPointer { values in
+            guard let start = values.baseAddress else { return }
+            RecentRange(before: start + values.count, count: values.count, horizon: horizon).confine(&centre, to: parts.departures)
         }
         let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
         return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals))

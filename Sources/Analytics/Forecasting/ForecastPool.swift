@@ -34,15 +34,20 @@ struct ForecastPool: Sendable {
         for s in 0..<columns { weights[s] = 1 }
     }
 
-    /// The last value; for maximum and minimum the last block, which has their bias in noise and in a random walk, and for the mean
-    /// half of each, since a walk favours the one and noise the other.
-    init(short horizon: Int) {
-        self.init(lastValue: horizon)
-        let block = candidates.count * columns
-        for (k, share) in [1, 1, 0.5].enumerated() {
-            weights[horizon + k] = 1 - share
-            weights[block + horizon + k] = share
+    /// The last value or the smoothed level; for maximum and minimum the last block, which has their bias in noise and in a random walk.
+    init(short history: ShortHistory, horizon: Int) {
+        self.init(horizon: horizon, candidates: [LastValue(), history.smoothing])
+        for s in 0..<horizon {
+            weights[s] = 1 - history.share
+            weights[columns + s] = history.share
         }
+        let block = candidates.count * columns + horizon
+        weights[block] = 1
+        weights[block + 1] = 1
+        let mean = horizon + HorizonStatistic.avg.rawValue
+        weights[mean] = 1 - history.share
+        weights[columns + mean] = history.levelShare(horizon: horizon)
+        weights[block + 2] = history.blockShare(horizon: horizon)
     }
 
     private init(horizon: Int, candidates: [any ForecastCandidate]) {

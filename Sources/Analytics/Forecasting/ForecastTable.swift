@@ -8,8 +8,7 @@ struct ForecastTable: Sendable, Equatable {
     struct Parts {
         let pool: ForecastPool
         let scale: LocalScale
-        /// How far the pool's forecast ever was from the last value, in each column. Beyond that it is not followed: after a shift
-        /// of level the candidates pull back to a level that is gone.
+        /// How far the pool's forecast ever was from where the series was, in each column: see `RecentRange`.
         let departures: [Float]
         let residuals: ResidualQuantiles
     }
@@ -43,18 +42,18 @@ struct ForecastTable: Sendable, Equatable {
         var departures = [Double](repeating: 0, count: columns)
         var errors = [Double](repeating: 0, count: origins.count)
         for i in 0..<origins.count {
-            let last = values[origins[i] - 1]
             var sum = 0.0
-            for s in 0..<columns {
-                let k = i * columns + s
-                departures[s] = max(departures[s], abs(forecasts[k] - last))
-                if s < horizon { sum += abs(forecasts[k] - actual[k]) }
-            }
+            for k in (i * columns)..<(i * columns + horizon) { sum += abs(forecasts[k] - actual[k]) }
             errors[i] = sum / Double(horizon)
         }
-        // A floor that was that of the block before at all times is also below a burst higher than any that was seen.
-        let low = horizon + HorizonStatistic.min.rawValue
-        if pool.weights[pool.candidates.count * columns + low] == 1 { departures[low] = Double(Float.greatestFiniteMagnitude) }
+        values.withUnsafeBufferPointer { values in
+            forecasts.withUnsafeBufferPointer { forecasts in
+                guard let values = values.baseAddress, let row = forecasts.baseAddress else { return }
+                for i in 0..<origins.count {
+                    RecentRange(before: values + origins[i], count: origins[i], horizon: horizon).extend(&departures, by: row + i * columns)
+                }
+            }
+        }
         let scale = LocalScale(fitting: values, origins: origins, errors: errors)
         let residuals = ResidualQuantiles(
             forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins),

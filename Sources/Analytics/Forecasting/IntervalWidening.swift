@@ -2,7 +2,8 @@
 ///
 /// Residuals of overlapping horizons repeat each other, and median, weights and corrections were fitted on them: of m that do not
 /// overlap a quantile is known as well as Student's t with few degrees of freedom says (m - 1 for steps; m - 2 for statistics, whose
-/// bias was fitted too). The constants are measured, as the reach that real and simulated series needed at m from 2 to 360.
+/// bias was fitted too). The constants are measured, as the reach that real and simulated series needed at m from 2 to 360: that of
+/// statistics falls slower than 1 / m.
 struct IntervalWidening: Sendable, Equatable {
     /// Of the quantiles from 10 to 90 %.
     let inner: Double
@@ -54,7 +55,7 @@ struct IntervalWidening: Sendable, Equatable {
     init(independent m: Double, statistic: HorizonStatistic?, floor: Floor? = nil) {
         if let statistic {
             let freedom = max(m - 2, 1.5)
-            (inner, outer) = (Self.innerReach(statistic) + 1.8 / freedom, 1.06 + 3.5 / freedom)
+            (inner, outer) = (Self.innerReach(statistic) + 0.6 / max(m, 1).squareRoot() + 1 / freedom, 1.06 + 3.5 / freedom)
         } else {
             let freedom = max(m - 1, 1)
             (inner, outer) = (1.02 + 0.9 / freedom, 1.04 + 1.8 / freedom)
@@ -65,9 +66,8 @@ struct IntervalWidening: Sendable, Equatable {
     /// With many residuals. The minimum lacks least: what never falls below a floor is often just there.
     private static func innerReach(_ statistic: HorizonStatistic) -> Double {
         switch statistic {
-        case .max: 1.06
-        case .min: 1.03
-        case .avg: 1.045
+        case .max, .avg: 0.995
+        case .min: 0.965
         }
     }
 
