@@ -114,12 +114,12 @@ import Testing
         #expect(state.encode().count <= 2_048, "\(name): \(state.encode().count)")
     }
 
-    /// As large as a fit can make it: five candidates, all of the highest order.
+    /// As large as a fit can make it: five candidates, all of the highest order, the one on logarithms of 48.
     @Test func theLargestStateIsSmallToo() throws {
         let order = (0..<28).map { Float($0) / 100 }
         let kinds: [(CandidateKind, [Float])] = [
             (.seasonalAutoregression, [1_440, 1, 0]), (.seasonalAutoregression, [720, 2, 0]), (.seasonalAutoregression, [60, 4, 0]),
-            (.winsorisedAutoregression, [-1, 1, 0]), (.logAutoregression, [-1, 0.1, 0, 2]),
+            (.winsorisedAutoregression, [-1, 1, 0]), (.logAutoregression, [-1, 0.1, 0, 2] + (28..<48).map { Float($0) / 100 }),
         ]
         let candidates = try kinds.map { try #require($0.make($1 + order)) }
         #expect(candidates.count == ForecastPool.largestCount)

@@ -102,6 +102,24 @@ import Testing
         }
     }
 
+    /// A job each hour, of five minutes: with a day told, the hour competes where the series shows it.
+    @Test func anHourlyJobIsForeseen() throws {
+        let options = ForecastOptions(detected: [], day: 288)
+        #expect(options.seasonalPeriods == [288] && options.hour == 12)
+        #expect(ForecastOptions(detected: [], day: 24).hour == nil)
+        #expect(ForecastOptions(detected: [], day: nil).hour == nil)
+        #expect(ForecastOptions(detected: [SeasonalPeriod(period: 12, strength: 0.9)], day: 288).hour == nil)
+        var random = SeededGenerator(seed: 31)
+        let x = (0..<700).map { t in 5 + 0.3 * random.normal() + (t % 12 == 3 ? 20 : 0) }
+        #expect(SeasonalAutoregression.isVisible(period: 12, in: x, ahead: 1))
+        #expect(!SeasonalAutoregression.isVisible(period: 11, in: x, ahead: 1))
+        #expect(!SeasonalAutoregression.isVisible(period: 12, in: Array(x[..<12]), ahead: 1))
+        for end in [675, 676, 682, 690] {
+            let forecast = try #require(forecast(Array(x[..<end]), horizon: 2, options: options).value)
+            for s in 0..<2 { #expect(abs(forecast.path[s].expected - x[end + s]) < 2, "origin \(end), step \(s + 1)") }
+        }
+    }
+
     @Test func whatWasNeverNegativeStaysSo() throws {
         var random = SeededGenerator(seed: 6)
         let x = random.noise(500).map { abs($0) }

@@ -32,10 +32,14 @@ package struct ForecastOptions: Sendable, Equatable {
     package var sharpness = 12.0
     /// Largest order of the autoregressions.
     package var maximumOrder = 28
+    /// That on the logarithm, which sees what repeats after hours best: four of them at 5 minutes.
+    package var maximumLogOrder = 48
     /// Periods in samples for which seasonal candidates compete, as found by `seasonalPeriods(of:)` or known, such as a day.
     package var seasonalPeriods: [Int] = []
     /// Samples below which nothing is forecast.
     package var minimumSamples = 10
+    /// In samples: a season too where the series shows it, as scheduled jobs do. nil for none, or where it is among `seasonalPeriods`.
+    package var hour: Int?
 
     package init() {}
 
@@ -47,6 +51,7 @@ package struct ForecastOptions: Sendable, Equatable {
         where period >= 2 && !seasonalPeriods.contains(period) {
             seasonalPeriods.append(period)
         }
+        if let day, day % 24 == 0, day / 24 >= 4, !seasonalPeriods.contains(day / 24) { hour = day / 24 }
     }
 }
 

@@ -83,9 +83,12 @@ struct ForecastPool: Sendable {
             ExponentialSmoothing(fitting: values, horizon: horizon),
             WinsorisedAutoregression(fitting: values, maximumOrder: order),
             DifferenceAutoregression(fitting: values, maximumOrder: order),
-            LogAutoregression(fitting: values, maximumOrder: order),
+            LogAutoregression(fitting: values, maximumOrder: max(order, options.maximumLogOrder)),
         ]
-        for period in options.seasonalPeriods where origins.first > period {
+        let hour = [options.hour].compactMap { $0 }.filter {
+            SeasonalAutoregression.isVisible(period: $0, in: values, ahead: (horizon + 1) / 2)
+        }
+        for period in options.seasonalPeriods + hour where origins.first > period {
             candidates.append(SeasonalAutoregression(fitting: values, period: period, maximumOrder: order))
         }
         var pool = ForecastPool(horizon: horizon, candidates: candidates.compactMap { $0 })

@@ -31,6 +31,18 @@ package struct SeasonalAutoregression: ForecastCandidate {
         (self.period, self.cycles, self.mean, coefficients) = (period, cycles, mean, a)
     }
 
+    /// Whether the last 720 values are nearer to those a period before than to those `ahead` steps before. Complexity: O(1).
+    static func isVisible(period: Int, in values: [Double], ahead: Int) -> Bool {
+        let first = max(period, ahead, values.count - 720)
+        guard first < values.count else { return false }
+        var (seasonal, held) = (0.0, 0.0)
+        for t in first..<values.count {
+            seasonal += abs(values[t] - values[t - period])
+            held += abs(values[t] - values[t - ahead])
+        }
+        return seasonal < held
+    }
+
     package func forecast(_ values: [Double], origins: ForecastOrigins, horizon: Int, into paths: inout [Double]) {
         for i in 0..<origins.count {
             for s in 0..<horizon {
