@@ -114,10 +114,25 @@ import Testing
         #expect(SeasonalAutoregression.isVisible(period: 12, in: x, ahead: 1))
         #expect(!SeasonalAutoregression.isVisible(period: 11, in: x, ahead: 1))
         #expect(!SeasonalAutoregression.isVisible(period: 12, in: Array(x[..<12]), ahead: 1))
-        for end in [675, 676, 682, 690] {
-            let forecast = try #require(forecast(Array(x[..<end]), horizon: 2, options: options).value)
-            for s in 0..<2 { #expect(abs(forecast.path[s].expected - x[end + s]) < 2, "origin \(end), step \(s + 1)") }
+        // A horizon of an hour or more is no step of an hour.
+        for ahead in [11, 12, 13, 24, 36] { #expect(SeasonalAutoregression.isVisible(period: 12, in: x, ahead: ahead)) }
+        var plain = options
+        plain.hour = nil
+        var (error, without) = (0.0, 0.0)
+        for end in 650..<690 {
+            let known = Array(x[..<end])
+            let model = try #require(ForecastModel.fit(known.span, horizon: 2, options: options).value)
+            let pool = try #require(model.table.unpacked(horizon: 2)).pool
+            #expect(pool.candidates.contains { $0.kind == .seasonalAutoregression && $0.parameters[0] == 12 }, "origin \(end)")
+            let path = try #require(model.forecast(from: known.span).value).path
+            let other = try #require(forecast(known, horizon: 2, options: plain).value).path
+            for s in 0..<2 {
+                error += abs(path[s].expected - x[end + s])
+                without += abs(other[s].expected - x[end + s])
+            }
         }
+        #expect(error < without, "\(error / without)")
+        #expect(error < 80 * 0.5, "\(error / 80)")
     }
 
     @Test func whatWasNeverNegativeStaysSo() throws {

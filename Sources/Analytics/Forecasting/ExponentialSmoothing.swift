@@ -22,13 +22,13 @@ package struct ExponentialSmoothing: ForecastCandidate {
         let recent = values[max(0, values.count - span)...]
         let ahead = (horizon + 1) / 2
         guard recent.count >= 4 + ahead else { return nil }
-        self.init(gain: Self.best(for: recent, ahead: ahead).smoothing.gain)
+        self.init(gain: Self.best(for: recent, ahead: ahead).gain)
     }
 
-    /// The best of four gains, and the sum of its absolute errors `ahead` steps ahead, from the second value on.
+    /// The best of four gains by their absolute errors `ahead` steps ahead, from the second value on. Complexity: O(n).
     ///
     /// - Precondition: more than `ahead` values.
-    static func best(for values: ArraySlice<Double>, ahead: Int) -> (smoothing: ExponentialSmoothing, error: Double) {
+    static func best(for values: ArraySlice<Double>, ahead: Int) -> ExponentialSmoothing {
         let start = values.startIndex
         var level = Lanes(repeating: values[start])
         var errors = Lanes.zero
@@ -39,7 +39,7 @@ package struct ExponentialSmoothing: ForecastCandidate {
         }
         var best = 0
         for k in 1..<4 where errors[k] < errors[best] { best = k }
-        return (ExponentialSmoothing(gain: gains[best]), errors[best])
+        return ExponentialSmoothing(gain: gains[best])
     }
 
     package func forecast(_ values: [Double], origins: ForecastOrigins, horizon: Int, into paths: inout [Double]) {

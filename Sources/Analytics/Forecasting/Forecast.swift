@@ -30,15 +30,16 @@ package struct ForecastOptions: Sendable, Equatable {
     package var halfLife = 240.0
     /// Weights fall as the mean absolute error to this power.
     package var sharpness = 12.0
-    /// Largest order of the autoregressions.
+    /// Largest order of the autoregressions but that on logarithms.
     package var maximumOrder = 28
-    /// That on the logarithm, which sees what repeats after hours best: four of them at 5 minutes.
+    /// Of that on logarithms, which follows bursts that repeat better than the others: 48 samples are four hours at 5 minutes.
     package var maximumLogOrder = 48
     /// Periods in samples for which seasonal candidates compete, as found by `seasonalPeriods(of:)` or known, such as a day.
     package var seasonalPeriods: [Int] = []
     /// Samples below which nothing is forecast.
     package var minimumSamples = 10
-    /// In samples: a season too where the series shows it, as scheduled jobs do. nil for none, or where it is among `seasonalPeriods`.
+    /// In samples: a season too where the series shows it, as scheduled jobs do. nil for none, for fewer than 4 samples, or where it is
+    /// among `seasonalPeriods`.
     package var hour: Int?
 
     package init() {}

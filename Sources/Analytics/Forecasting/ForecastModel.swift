@@ -50,7 +50,7 @@ package struct ForecastModel: Sendable {
     var remark: String? {
         switch kind {
         case .constant: "constant"
-        case .short: "short: \(count) samples, not one horizon tested"
+        case .short: "short: \(count) samples, too few to test a forecast on a whole horizon"
         case .sticky: "mostly unchanged"
         case .pooled: nil
         }
@@ -68,12 +68,12 @@ package struct ForecastModel: Sendable {
         let values = series.storage
         var kind = Kind.short
         var table: ForecastTable
+        let isSticky = Self.isSticky(values)
         if let origins = Self.origins(count: values.count, horizon: horizon, options: options) {
-            let isSticky = Self.isSticky(values)
             kind = isSticky ? .sticky : .pooled
             table = ForecastTable(fitting: values, origins: origins, horizon: horizon, isSticky: isSticky, options: options)
         } else {
-            let history = ShortHistory(values)
+            let history = ShortHistory(values, isSticky: isSticky)
             // Nothing was tried on whole horizons that could bound the forecast.
             let departures = [Float](repeating: .greatestFiniteMagnitude, count: horizon + 3)
             table = ForecastTable(

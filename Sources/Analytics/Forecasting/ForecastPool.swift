@@ -41,13 +41,18 @@ struct ForecastPool: Sendable {
             weights[s] = 1 - history.share
             weights[columns + s] = history.share
         }
-        let block = candidates.count * columns + horizon
-        weights[block] = 1
-        weights[block + 1] = 1
+        let block = candidates.count * columns
+        for s in horizon..<(horizon + 2) {
+            // One step is its own maximum and minimum.
+            let isStep = horizon == 1
+            weights[s] = isStep ? 1 - history.share : 0
+            weights[columns + s] = isStep ? history.share : 0
+            weights[block + s] = isStep ? 0 : 1
+        }
         let mean = horizon + HorizonStatistic.avg.rawValue
-        weights[mean] = 1 - history.share
         weights[columns + mean] = history.levelShare(horizon: horizon)
-        weights[block + 2] = history.blockShare(horizon: horizon)
+        weights[block + mean] = history.blockShare(horizon: horizon)
+        weights[mean] = 1 - weights[columns + mean] - weights[block + mean]
     }
 
     private init(horizon: Int, candidates: [any ForecastCandidate]) {
@@ -83,7 +88,7 @@ struct ForecastPool: Sendable {
             ExponentialSmoothing(fitting: values, horizon: horizon),
             WinsorisedAutoregression(fitting: values, maximumOrder: order),
             DifferenceAutoregression(fitting: values, maximumOrder: order),
-            LogAutoregression(fitting: values, maximumOrder: max(order, options.maximumLogOrder)),
+            LogAutoregression(fitting: values, maximumOrder: options.maximumLogOrder),
         ]
         let hour = [options.hour].compactMap { $0 }.filter {
             SeasonalAutoregression.isVisible(period: $0, in: values, ahead: (horizon + 1) / 2)
@@ -225,7 +230,7 @@ struct ForecastPool: Sendable {
         }
     }
 
-    /// What is taken where more than one foresaw all to the digit: the series stood still, and may have begun to move. As for short series,
+    /// What is taken where more than one foresaw all to the digit: the series stood still, and may have begun to move:
     /// the last value, for maximum and minimum the last block, for the mean half of each.
     private func plain(_ column: Int) -> [Int] {
         let block = candidates.count

@@ -3,7 +3,8 @@
 /// Version (8 bits), kind (8), horizon (16), count (32); shrink, factor, mean, floor (64 each); number of floats (32) and the table;
 /// factors and counts of the widths; whether a forecast is pending (8) and that. What cannot be right is refused.
 extension ForecastState {
-    /// 2: other candidates; 3: a row for the blend, no zeros. A state of an older version is fitted anew.
+    /// 2: other candidates; 3: a row for the blend, no zeros. A state of an older version is fitted anew. Departures written before
+    /// `RecentRange` were counted from the last value alone: read today, they bind less until the next fit.
     static let version: UInt8 = 3
 
     /// Complexity: O(size), without allocation beyond the result.

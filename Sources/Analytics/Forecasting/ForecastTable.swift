@@ -48,9 +48,10 @@ struct ForecastTable: Sendable, Equatable {
         }
         values.withUnsafeBufferPointer { values in
             forecasts.withUnsafeBufferPointer { forecasts in
-                guard let values = values.baseAddress, let row = forecasts.baseAddress else { return }
+                guard let values = values.baseAddress, let rows = forecasts.baseAddress else { return }
                 for i in 0..<origins.count {
-                    RecentRange(before: values + origins[i], count: origins[i], horizon: horizon).extend(&departures, by: row + i * columns)
+                    RecentRange(before: values + origins[i], count: origins[i], horizon: horizon).extend(
+                        &departures, by: rows + i * columns)
                 }
             }
         }

@@ -55,7 +55,7 @@ struct IntervalWidening: Sendable, Equatable {
     init(independent m: Double, statistic: HorizonStatistic?, floor: Floor? = nil) {
         if let statistic {
             let freedom = max(m - 2, 1.5)
-            (inner, outer) = (Self.innerReach(statistic) + 0.6 / max(m, 1).squareRoot() + 1 / freedom, 1.06 + 3.5 / freedom)
+            (inner, outer) = (max(Self.innerReach(statistic) + 0.6 / max(m, 1).squareRoot() + 1 / freedom, 1), 1.06 + 3.5 / freedom)
         } else {
             let freedom = max(m - 1, 1)
             (inner, outer) = (1.02 + 0.9 / freedom, 1.04 + 1.8 / freedom)

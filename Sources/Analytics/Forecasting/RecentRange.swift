@@ -1,8 +1,9 @@
 /// Where a series was just before an origin, and how far forecasts departed from there at past origins: they are not followed further.
 ///
-/// After a shift of level the candidates pull back to a level that is gone, so the last value is where a forecast may be at all times. But a
-/// series that has just burst for the first time is as likely to fall back: the path may also return to the median of the last five, the
-/// minimum to that of the last block, and the mean half-way to that of the last block. What lies between is no departure.
+/// After a shift of level the candidates pull back to a level that is gone, so the last value is where a forecast may be at all times. But
+/// a series that has just burst for the first time is as likely to fall back: the path may also return to the median of the last five,
+/// the minimum to that of the last block, and the mean half-way to that of the last block. What lies between is no departure.
+/// So right after such a burst the mean stands between path and burst: it may last or not, and half is least wrong (decision 0102).
 struct RecentRange {
     private typealias Bounds = (low: Double, high: Double)
 
@@ -49,7 +50,7 @@ struct RecentRange {
 
     private func around(_ other: Double) -> Bounds { (min(last, other), max(last, other)) }
 
-    /// Of five values: the largest of the smaller halves and the smallest of the larger ones leave three.
+    /// Of five values: of the first four the least and the greatest drop out; the median of what is left is that of all.
     private static func median(_ x: UnsafePointer<Double>) -> Double {
         let low = max(min(x[0], x[1]), min(x[2], x[3]))
         let high = min(max(x[0], x[1]), max(x[2], x[3]))

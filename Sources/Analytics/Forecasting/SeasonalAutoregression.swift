@@ -31,9 +31,11 @@ package struct SeasonalAutoregression: ForecastCandidate {
         (self.period, self.cycles, self.mean, coefficients) = (period, cycles, mean, a)
     }
 
-    /// Whether the last 720 values are nearer to those a period before than to those `ahead` steps before. Complexity: O(1).
+    /// Whether the last 720 values are nearer to those a period before than to those `ahead` steps before (half a period at most, since a
+    /// whole one is that period again). Complexity: O(1).
     static func isVisible(period: Int, in values: [Double], ahead: Int) -> Bool {
-        let first = max(period, ahead, values.count - 720)
+        let ahead = min(ahead, period / 2)
+        let first = max(period, values.count - 720)
         guard first < values.count else { return false }
         var (seasonal, held) = (0.0, 0.0)
         for t in first..<values.count {
