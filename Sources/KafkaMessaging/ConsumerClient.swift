@@ -7,6 +7,7 @@ final class ConsumerClient: @unchecked Sendable {
     let client: KafkaClient
     let queue: OpaquePointer
     private let freed = Latch()
+    private let hasSubscribed = Atomic<Bool>(false)
     private let wasAssigned = Atomic<Bool>(false)
 
     init(_ options: KafkaOptions, group: String, context: KafkaContext) throws {
@@ -35,17 +36,22 @@ final class ConsumerClient: @unchecked Sendable {
     /// The group has given this member its first part, which may be empty.
     func noteAssignment() { wasAssigned.store(true, ordering: .releasing) }
 
+    /// From now on the member may join at any time.
+    func noteSubscription() { hasSubscribed.store(true, ordering: .releasing) }
+
     /// Before librdkafka 2.3 a member that is freed between joining a group and its first assignment ends the process: the sticky assignor
-    /// asserts a state that it has only since then (librdkafka #4381).
-    private var mustNotBeFreed: Bool { rd_kafka_version() < 0x0203_0000 && !wasAssigned.load(ordering: .acquiring) && !memberID.isEmpty }
+    /// asserts a state that it has only since then (librdkafka #4381). The answer to a join may also come while the member leaves, so its
+    /// name does not tell whether it had joined.
+    private var mustNotBeFreed: Bool {
+        rd_kafka_version() < 0x0203_0000 && hasSubscribed.load(ordering: .acquiring) && !wasAssigned.load(ordering: .acquiring)
+    }
 
     /// Leaves the group and frees everything. Blocks.
     func end() {
-        let hadJoined = mustNotBeFreed
         let code = rd_kafka_consumer_close(handle)
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { client.context.report(KafkaError(code), "closing a consumer: \(KafkaError(code).text)") }
         freed.free { rd_kafka_queue_destroy(queue) }
-        if hadJoined || mustNotBeFreed { client.abandon() } else { client.destroy() }
+        if mustNotBeFreed { client.abandon() } else { client.destroy() }
     }
 
     /// As `end`, on a thread made for it.

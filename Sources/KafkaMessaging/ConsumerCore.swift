@@ -71,6 +71,7 @@ final class ConsumerCore: @unchecked Sendable {
 
     private func subscribe(_ topics: [String]) throws {
         let wanted = Dictionary(topics.map { (TopicPartition($0, -1), Offset(RD_KAFKA_OFFSET_INVALID)) }, uniquingKeysWith: { a, _ in a })
+        client.noteSubscription()
         let code = try PartitionList.with(wanted) { rd_kafka_subscribe(handle, $0) }
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw KafkaError(code).messagingError("joining the group \(group ?? "")") }
     }
