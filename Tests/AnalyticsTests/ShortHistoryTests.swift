@@ -103,8 +103,8 @@ struct ShortHistoryTests {
     }
 
     /// 400 series each: the path is nearer than the last value where that is noise and no further off where it is all there is to know;
-    /// 80 and 95 % hold what they promise of steps and mean, and at least that of
-    /// extremes. Four standard errors are .08 and .05, as steps of one series are alike.
+    /// 80 and 95 % hold what they promise of steps and mean, and at least that of extremes. Four standard errors are .08 and .05, as steps
+    /// of one series are alike.
     @Test(arguments: [
         Case(memory: 0, count: 12, ratio: 0.85), Case(memory: 0, count: 30, ratio: 0.8), Case(memory: 0.8, count: 30, ratio: 1),
         Case(memory: 1, count: 12, ratio: 1.03), Case(memory: 1, count: 30, ratio: 1.03),

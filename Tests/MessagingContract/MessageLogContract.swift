@@ -167,7 +167,9 @@ package enum MessageLogContract {
         var ofA = try await poll(a) { held($0) == all }
         let b = try await log.consumer(topics: ["t"], group: "g")
         var ofB: [ConsumedBatch] = []
-        for _ in 0..<200 where !(held(ofA).count == 2 && held(ofB).count == 2) {
+        // Two rebalances, and one more for each in which a member comes late.
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !(held(ofA).count == 2 && held(ofB).count == 2) && ContinuousClock.now < deadline {
             ofB.append(try await b.poll(maxBytes: 1 << 20, timeout: 50))
             #expect(held(ofA).isDisjoint(with: held(ofB)), "one partition, two members")
             ofA.append(try await a.poll(maxBytes: 1 << 20, timeout: 50))

@@ -32,7 +32,7 @@ package struct ExponentialSmoothing: ForecastCandidate {
         let start = values.startIndex
         var level = Lanes(repeating: values[start])
         var errors = Lanes.zero
-        for t in (start + 1)..<max(values.endIndex - ahead, start + 1) {
+        for t in (start + 1)..<(values.endIndex - ahead) {
             level += Self.gains * (Lanes(repeating: values[t]) - level)
             let error = Lanes(repeating: values[t + ahead]) - level
             errors += error.replacing(with: -error, where: error .< 0)

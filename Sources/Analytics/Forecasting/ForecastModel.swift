@@ -127,10 +127,7 @@ package struct ForecastModel: Sendable {
             guard values[t].isFinite else { return .failure(.overflow) }
         }
         var centre = parts.pool.forecast(values)
-        values.withUnsafeBufferPointer { values in
-            guard let start = values.baseAddress else { return }
-            RecentRange(before: start + values.count, count: values.count, horizon: horizon).confine(&centre, to: parts.departures)
-        }
+        RecentRange(values, horizon: horizon)?.confine(&centre, to: parts.departures)
         let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
         return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals))
     }

@@ -37,22 +37,18 @@ struct ForecastPool: Sendable {
     /// The last value or the smoothed level; for maximum and minimum the last block, which has their bias in noise and in a random walk.
     init(short history: ShortHistory, horizon: Int) {
         self.init(horizon: horizon, candidates: [LastValue(), history.smoothing])
-        for s in 0..<horizon {
-            weights[s] = 1 - history.share
-            weights[columns + s] = history.share
+        func put(_ column: Int, level: Double, block: Double) {
+            weights[column] = 1 - level - block
+            weights[columns + column] = level
+            weights[candidates.count * columns + column] = block
         }
-        let block = candidates.count * columns
-        for s in horizon..<(horizon + 2) {
-            // One step is its own maximum and minimum.
-            let isStep = horizon == 1
-            weights[s] = isStep ? 1 - history.share : 0
-            weights[columns + s] = isStep ? history.share : 0
-            weights[block + s] = isStep ? 0 : 1
-        }
-        let mean = horizon + HorizonStatistic.avg.rawValue
-        weights[columns + mean] = history.levelShare(horizon: horizon)
-        weights[block + mean] = history.blockShare(horizon: horizon)
-        weights[mean] = 1 - weights[columns + mean] - weights[block + mean]
+        // One step is its own maximum, minimum and mean.
+        for s in 0..<(horizon > 1 ? horizon : columns) { put(s, level: history.share, block: 0) }
+        guard horizon > 1 else { return }
+        put(horizon + HorizonStatistic.max.rawValue, level: 0, block: 1)
+        put(horizon + HorizonStatistic.min.rawValue, level: 0, block: 1)
+        let mean = history.meanShares(horizon: horizon)
+        put(horizon + HorizonStatistic.avg.rawValue, level: mean.level, block: mean.block)
     }
 
     private init(horizon: Int, candidates: [any ForecastCandidate]) {
@@ -90,10 +86,11 @@ struct ForecastPool: Sendable {
             DifferenceAutoregression(fitting: values, maximumOrder: order),
             LogAutoregression(fitting: values, maximumOrder: options.maximumLogOrder),
         ]
-        let hour = [options.hour].compactMap { $0 }.filter {
-            SeasonalAutoregression.isVisible(period: $0, in: values, ahead: (horizon + 1) / 2)
+        var periods = options.seasonalPeriods
+        if let hour = options.hour, SeasonalAutoregression.isVisible(period: hour, in: values, ahead: (horizon + 1) / 2) {
+            periods.append(hour)
         }
-        for period in options.seasonalPeriods + hour where origins.first > period {
+        for period in periods where origins.first > period {
             candidates.append(SeasonalAutoregression(fitting: values, period: period, maximumOrder: order))
         }
         var pool = ForecastPool(horizon: horizon, candidates: candidates.compactMap { $0 })
@@ -230,8 +227,8 @@ struct ForecastPool: Sendable {
         }
     }
 
-    /// What is taken where more than one foresaw all to the digit: the series stood still, and may have begun to move:
-    /// the last value, for maximum and minimum the last block, for the mean half of each.
+    /// What is taken where more than one foresaw all to the digit, as the series stood still and may have begun to move: the last value, for
+    /// maximum and minimum the last block, for the mean half of each.
     private func plain(_ column: Int) -> [Int] {
         let block = candidates.count
         switch HorizonStatistic(rawValue: column - horizon) {

@@ -39,22 +39,13 @@ struct ForecastTable: Sendable, Equatable {
         let actual = ForecastPool.actual(values, origins, horizon: horizon)
         let (pool, forecasts) = ForecastPool.fit(
             values, origins: origins, actual: actual, horizon: horizon, isSticky: isSticky, options: options)
-        var departures = [Double](repeating: 0, count: columns)
         var errors = [Double](repeating: 0, count: origins.count)
         for i in 0..<origins.count {
             var sum = 0.0
             for k in (i * columns)..<(i * columns + horizon) { sum += abs(forecasts[k] - actual[k]) }
             errors[i] = sum / Double(horizon)
         }
-        values.withUnsafeBufferPointer { values in
-            forecasts.withUnsafeBufferPointer { forecasts in
-                guard let values = values.baseAddress, let rows = forecasts.baseAddress else { return }
-                for i in 0..<origins.count {
-                    RecentRange(before: values + origins[i], count: origins[i], horizon: horizon).extend(
-                        &departures, by: rows + i * columns)
-                }
-            }
-        }
+        let departures = RecentRange.departures(forecasts, from: values, origins: origins, horizon: horizon)
         let scale = LocalScale(fitting: values, origins: origins, errors: errors)
         let residuals = ResidualQuantiles(
             forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins),

@@ -7,48 +7,67 @@
 struct RecentRange {
     private typealias Bounds = (low: Double, high: Double)
 
-    private let last: Double
-    private let middle: Double
-    private let block: BlockStatistics
+    private let path: Bounds
+    /// Of maximum, minimum and mean.
+    private let statistics: (Bounds, Bounds, Bounds)
 
-    /// - Parameter end: of the values known, a pointer behind the last of them.
-    /// - Parameter count: of the values known, at least 1.
-    init(before end: UnsafePointer<Double>, count: Int, horizon: Int) {
-        last = end[-1]
-        middle = count >= 5 ? Self.median(end - 5) : last
-        let length = min(horizon, count)
-        block = BlockStatistics(end - length, count: length)
+    /// At the end of the values; nil where there are none.
+    init?(_ values: [Double], horizon: Int) {
+        let range = values.withUnsafeBufferPointer { values in
+            values.baseAddress.flatMap {
+                values.isEmpty ? nil : RecentRange(before: $0 + values.count, count: values.count, horizon: horizon)
+            }
+        }
+        guard let range else { return nil }
+        self = range
     }
 
-    /// Distances of a row of forecasts (the steps, then maximum, minimum and mean), where they are greater than those before.
-    func extend(_ departures: inout [Double], by row: UnsafePointer<Double>) {
-        let horizon = departures.count - 3
-        for s in departures.indices {
-            let bounds = bounds(s - horizon)
-            departures[s] = max(departures[s], bounds.low - row[s], row[s] - bounds.high)
+    /// - Parameter end: of the `count` > 0 values known, a pointer behind the last of them.
+    private init(before end: UnsafePointer<Double>, count: Int, horizon: Int) {
+        let last = end[-1]
+        func around(_ other: Double) -> Bounds { (min(last, other), max(last, other)) }
+        let length = min(horizon, count)
+        let block = BlockStatistics(end - length, count: length)
+        path = around(count >= 5 ? Self.median(end - 5) : last)
+        statistics = (around(last), around(block.min), around((last + block.avg) / 2))
+    }
+
+    /// How far the forecasts at past origins were at most from the range before each, of each column: the steps, then maximum, minimum and
+    /// mean.
+    ///
+    /// - Precondition: origins within the values and greater than 0, and as many rows of forecasts.
+    static func departures(_ forecasts: [Double], from values: [Double], origins: ForecastOrigins, horizon: Int) -> [Double] {
+        var departures = [Double](repeating: 0, count: horizon + 3)
+        values.withUnsafeBufferPointer { values in
+            forecasts.withUnsafeBufferPointer { forecasts in
+                guard let values = values.baseAddress, let rows = forecasts.baseAddress else { return }
+                for i in 0..<origins.count {
+                    let range = RecentRange(before: values + origins[i], count: origins[i], horizon: horizon)
+                    let row = rows + i * departures.count
+                    range.forEach(horizon: horizon) { s, bounds in
+                        departures[s] = max(departures[s], bounds.low - row[s], row[s] - bounds.high)
+                    }
+                }
+            }
         }
+        return departures
     }
 
     /// Brings a row of forecasts back to within the departures.
     func confine(_ row: inout [Double], to departures: [Float]) {
-        let horizon = row.count - 3
-        for s in row.indices {
-            let (bounds, departure) = (bounds(s - horizon), Double(departures[s]))
+        forEach(horizon: row.count - 3) { s, bounds in
+            let departure = Double(departures[s])
             row[s] = min(max(row[s], bounds.low - departure), bounds.high + departure)
         }
     }
 
-    /// - Parameter statistic: 0, 1 and 2 for maximum, minimum and mean, less for a step of the path.
-    private func bounds(_ statistic: Int) -> Bounds {
-        switch HorizonStatistic(rawValue: statistic) {
-        case nil: around(middle)
-        case .max: around(last)
-        case .min: around(block.min)
-        case .avg: around((last + block.avg) / 2)
-        }
+    @inline(__always)
+    private func forEach(horizon: Int, _ body: (Int, Bounds) -> Void) {
+        for s in 0..<horizon { body(s, path) }
+        body(horizon, statistics.0)
+        body(horizon + 1, statistics.1)
+        body(horizon + 2, statistics.2)
     }
-
-    private func around(_ other: Double) -> Bounds { (min(last, other), max(last, other)) }
 
     /// Of five values: of the first four the least and the greatest drop out; the median of what is left is that of all.
     private static func median(_ x: UnsafePointer<Double>) -> Double {

@@ -41,11 +41,12 @@ struct ShortHistory {
         }
     }
 
-    /// Of the level, for the mean of `horizon` steps: the last block averages many, the level follows sooner.
-    func levelShare(horizon: Int) -> Double { horizon == 1 ? share : share * 5 / Double(5 + horizon) }
-
-    /// Of the last block, for the mean likewise; half where the series mostly stands still, since a step or a burst may have just begun.
-    func blockShare(horizon: Int) -> Double { isSticky && horizon > 1 ? 0.5 : share - levelShare(horizon: horizon) }
+    /// For the mean of `horizon` steps, of the level, which follows sooner, and of the last block, which averages many; half of the block
+    /// where the series mostly stands still, since a step or a burst may have just begun. The rest is the last value's.
+    func meanShares(horizon: Int) -> (level: Double, block: Double) {
+        let level = share * 5 / Double(5 + horizon)
+        return (level, isSticky ? 0.5 : share - level)
+    }
 
     /// Columns: the steps, then maximum, minimum and mean, which at one step are that step.
     ///
