@@ -75,7 +75,7 @@ import TimeSeries
         try await poll(consumer) { records($0).count == 1 }
         try await consumer.commit([place: 1])
         stage.cluster.push([RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID], to: .heartbeat)
-        let batches = try await poll(consumer, seconds: 60) { $0.contains { !$0.assigned.isEmpty } }
+        let batches = try await poll(consumer) { $0.contains { !$0.assigned.isEmpty } }
         let changes = batches.filter { !$0.assigned.isEmpty || !$0.revoked.isEmpty }
         #expect(changes.map { $0.revoked } == [[place], []])
         #expect(changes.map { $0.assigned } == [[], [place]])
@@ -94,18 +94,18 @@ import TimeSeries
         let all = Set((0..<2).map { TopicPartition("t", $0) })
         try await stage.log.produce((0..<2).map { record("t", shard: $0, "\($0)") })
         let silent = try await stage.log.consumer(topics: ["t"], group: "g")
-        try await poll(silent, seconds: 60) { records($0).count == 2 }
+        try await poll(silent) { records($0).count == 2 }
         let other = try await stage.log.consumer(topics: ["t"], group: "g")
-        let taken = try await poll(other, seconds: 60) { Set($0.flatMap { $0.assigned }) == all && records($0).count == 2 }
+        let taken = try await poll(other) { Set($0.flatMap { $0.assigned }) == all && records($0).count == 2 }
         #expect(Set(records(taken).map { text($0.value) }) == ["0", "1"])
         try await other.commit([TopicPartition("t", 0): 1, TopicPartition("t", 1): 1])
         // It does not know yet, and may not undo what the other committed.
         try await silent.commit([TopicPartition("t", 0): 0, TopicPartition("t", 1): 0])
         #expect(try await stage.log.committedOffsets(topic: "t", group: "g").values.allSatisfy { $0 == 1 })
-        let first = try await poll(silent, seconds: 60) { Set($0.flatMap { $0.revoked }) == all }
+        let first = try await poll(silent) { Set($0.flatMap { $0.revoked }) == all }
         #expect(first.allSatisfy { $0.assigned.isEmpty && $0.records.isEmpty })
         await other.close()
-        let back = try await poll(silent, seconds: 60) { Set($0.flatMap { $0.assigned }) == all }
+        let back = try await poll(silent) { Set($0.flatMap { $0.assigned }) == all }
         #expect(records(back).isEmpty, "the other has committed all there is")
         await stage.log.close()
     }
@@ -133,7 +133,7 @@ import TimeSeries
         stage.cluster.setLeader("t", 0, broker: 2)
         stage.cluster.setDown(1)
         try await stage.log.produce([record("t", "b")])
-        #expect(records(try await poll(tail, seconds: 60) { !records($0).isEmpty }).map { text($0.value) } == ["b"])
+        #expect(records(try await poll(tail) { !records($0).isEmpty }).map { text($0.value) } == ["b"])
         await stage.log.close()
     }
 
@@ -171,7 +171,7 @@ import TimeSeries
         try await first.commit([place: 1000])
         await first.close()
         let second = try await stage.log.consumer(topics: ["t"], group: "g")
-        let got = records(try await poll(second, seconds: 60) { records($0).count == 2 })
+        let got = records(try await poll(second) { records($0).count == 2 })
         #expect(got.map { text($0.value) } == ["a", "b"])
         #expect(stage.metric(#"almanac_kafka_offset_resets_total{topic="t"}"#) == 1)
         await stage.log.close()

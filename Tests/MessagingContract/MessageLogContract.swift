@@ -167,7 +167,8 @@ package enum MessageLogContract {
         var ofA = try await poll(a) { held($0) == all }
         let b = try await log.consumer(topics: ["t"], group: "g")
         var ofB: [ConsumedBatch] = []
-        // Two rebalances, and one more for each in which a member comes late.
+        // Two rebalances, and one more for each in which a member comes late: librdkafka's mock lets one of two members in again whenever
+        // the leader has handed out the parts before the other asked for its own.
         let deadline = ContinuousClock.now + .seconds(60)
         while !(held(ofA).count == 2 && held(ofB).count == 2) && ContinuousClock.now < deadline {
             ofB.append(try await b.poll(maxBytes: 1 << 20, timeout: 50))

@@ -48,7 +48,7 @@ package func everything(_ log: any MessageLog, _ topic: String, maxBytes: Int = 
 /// Polls until `enough`; fails after `seconds`.
 @discardableResult
 package func poll(
-    _ consumer: any MessageConsumer, seconds: Int = 30, until enough: ([ConsumedBatch]) -> Bool
+    _ consumer: any MessageConsumer, seconds: Int = 60, until enough: ([ConsumedBatch]) -> Bool
 ) async throws -> [ConsumedBatch] {
     var batches: [ConsumedBatch] = []
     let deadline = ContinuousClock.now + .seconds(seconds)
