@@ -150,6 +150,9 @@ def main() -> int:
     chosen = [protocol for protocol in protocols.protocols() if protocol.name in options.protocols]
     folders = {protocol.name: folder for protocol in chosen if (folder := protocols.prepare(protocol, options))}
     chosen = [protocol for protocol in chosen if protocol.name in folders]
+    if not chosen:
+        print("\nnothing was compared")
+        return 1 if options.strict else 0
     missed = []
     if not options.coverage_only:
         for protocol in chosen:

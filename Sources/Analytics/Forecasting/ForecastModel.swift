@@ -128,6 +128,7 @@ package struct ForecastModel: Sendable {
         }
         var centre = parts.pool.forecast(values)
         RecentRange(values, horizon: horizon)?.confine(&centre, to: parts.departures)
+        if kind == .short { Reconciliation.includeMean(&centre) } else { Reconciliation.combineMeans(&centre) }
         let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
         return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals))
     }
@@ -145,24 +146,16 @@ package struct ForecastModel: Sendable {
             return prediction(outlook.centre[s], widened)
         }
         guard predictions.allSatisfy({ $0.quantiles.allSatisfy(\.isFinite) }) else { return .none(.overflow) }
-        let ordered = Self.ordered(Array(predictions[horizon...]))
-        let path = Array(predictions[..<horizon])
-        return .value(Forecast(horizon: horizon, max: ordered[0], min: ordered[1], avg: ordered[2], path: path), remark: remark)
+        let agreed = Reconciliation.order(predictions)
+        let path = Array(agreed[..<horizon])
+        return .value(
+            Forecast(horizon: horizon, max: agreed[horizon], min: agreed[horizon + 1], avg: agreed[horizon + 2], path: path), remark: remark
+        )
     }
 
     private func prediction(_ centre: Double, _ offsets: [Double]) -> Prediction {
         let quantiles = offsets.map { max(scaling.restore(centre + $0), scaling.floor) }
         return Prediction(expected: quantiles[ResidualQuantiles.levelCount / 2], quantiles: quantiles)
-    }
-
-    /// min <= avg <= max, which three separate forecasts do not promise.
-    private static func ordered(_ statistics: [Prediction]) -> [Prediction] {
-        let (high, low, mean) = (statistics[0], statistics[1], statistics[2])
-        func bound(_ prediction: Prediction, _ bound: (Double, Double) -> Double, _ other: Prediction) -> Prediction {
-            let quantiles = zip(prediction.quantiles, other.quantiles).map(bound)
-            return Prediction(expected: bound(prediction.expected, other.expected), quantiles: quantiles)
-        }
-        return [bound(high, Swift.max, mean), bound(low, Swift.min, mean), mean]
     }
 }
 
