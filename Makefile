@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 ARGS ?=
 RELEASE := -c release --static-swift-stdlib
-SWIFT_SOURCES := Sources Tests Package.swift
+# All but what a generator wrote.
+SWIFT_SOURCES = $(shell find Sources Tests -name '*.swift' ! -name '*.pb.swift') Package.swift
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -57,10 +58,10 @@ soak: ## many processes under fire for an hour, and a week of vehicles (debug)
 	    swift test --skip-build --disable-xctest --no-parallel --filter "ChaosTests|FleetTests" $(ARGS)
 
 format: ## format the sources in place
-	swift format format --in-place --recursive --parallel $(SWIFT_SOURCES)
+	@swift format format --in-place --parallel $(SWIFT_SOURCES)
 
 lint: ## check the format of the sources, change nothing
-	swift format lint --strict --recursive --parallel $(SWIFT_SOURCES)
+	@swift format lint --strict --parallel $(SWIFT_SOURCES)
 
 clean: ## remove what was built
 	swift package clean

@@ -140,10 +140,10 @@ let package = Package(
         .target(
             name: "CoordinationContract", dependencies: ["Coordination", "TimeSeries", "TestSupport"], path: "Tests/CoordinationContract"),
         .target(name: "TrafficTruth", dependencies: ["Storage", "Records", "TimeSeries"], path: "Tests/TrafficTruth"),
-        .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries"]),
+        .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"]),
-        .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries"], resources: [.copy("Golden")]),
-        .testTarget(name: "ExpositionTests", dependencies: ["Exposition"], resources: [.copy("OpenMetrics")]),
+        .testTarget(name: "AnalyticsTests", dependencies: ["Analytics", "TimeSeries", "TestSupport"], resources: [.copy("Golden")]),
+        .testTarget(name: "ExpositionTests", dependencies: ["Exposition", "TestSupport"], resources: [.copy("OpenMetrics")]),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "TestSupport", "TimeSeries"]),
         .testTarget(
             name: "MessagingTests", dependencies: ["Messaging", "MessagingContract", "TestSupport", "TimeSeries", "Telemetry", logging]),
@@ -187,18 +187,19 @@ let package = Package(
                 "HTTPKit", "Records", "Telemetry", nioCore, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
                 hummingbird,
             ]),
-        .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition"]),
+        .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition", "TestSupport"]),
         .testTarget(
             name: "CollectingTests",
             dependencies: [
-                "Collecting", "Coordination", "Fetching", "Flows", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition", logging,
+                "Collecting", "Coordination", "Fetching", "Flows", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition",
+                "TestSupport", logging,
             ]),
         .testTarget(
             name: "NotifyingTests",
             dependencies: ["Notifying", "Messaging", "Records", "TimeSeries", "Telemetry", "TestSupport", nioCore, logging]),
-        .testTarget(name: "TrafficTests", dependencies: ["Traffic", "Records", "TimeSeries"]),
+        .testTarget(name: "TrafficTests", dependencies: ["Traffic", "Records", "TimeSeries", "TestSupport"]),
         .testTarget(name: "TrafficSimulationTests", dependencies: ["TrafficSimulation", "Traffic", "TimeSeries"]),
-        .testTarget(name: "FlowsTests", dependencies: ["Flows", "Records", "TimeSeries"]),
+        .testTarget(name: "FlowsTests", dependencies: ["Flows", "Records", "TimeSeries", "TestSupport"]),
         .testTarget(name: "HistoryTests", dependencies: ["History", "Analytics", "Records", "TestSupport", "TimeSeries"]),
         .testTarget(
             name: "BackfillingTests",
@@ -212,7 +213,8 @@ let package = Package(
         .testTarget(
             name: "ServingTests",
             dependencies: [
-                "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", "Traffic", logging, lifecycle,
+                "Serving", "Storage", "Messaging", "Records", "TimeSeries", "Telemetry", "HTTPKit", "Traffic", "TestSupport", logging,
+                lifecycle,
                 .product(name: "HummingbirdTesting", package: "hummingbird"), hummingbird,
             ]),
         .testTarget(
@@ -225,23 +227,24 @@ let package = Package(
                 "SparkClient", "SparkJobs", "TestSupport", "Traffic", "TrafficSimulation", "Records", "TimeSeries",
             ]),
         .testTarget(name: "SparkTests", dependencies: ["almanac", "SparkClient", "TestSupport", "Records"]),
-        .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries"], resources: [.copy("Golden")]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "TimeSeries", "TestSupport"], resources: [.copy("Golden")]),
         .testTarget(
             name: "TopologyTests",
             dependencies: [
-                "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "CassandraStorage", "CassandraClient", "Storage", "Messaging", "Records",
+                "TestSupport", "almanac", "KafkaMessaging", "MySQLStorage", "CassandraStorage", "CassandraClient", "Storage", "Messaging",
+                "Records",
                 "TimeSeries", "Telemetry", "Analyzing", "Traffic", "TrafficSimulation", "TrafficTruth", "CRdKafka", logging,
             ]),
         .testTarget(name: "DeployTests", dependencies: ["TestSupport", "Settings", "almanac"]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["almanac", "TrafficTruth", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", logging]),
+            dependencies: ["almanac", "TrafficTruth", "Records", "TimeSeries", "Messaging", "Storage", "Telemetry", "TestSupport", logging]),
         .testTarget(
             name: "AlmanacTests",
             dependencies: [
                 "almanac", "Fetching", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging",
                 "Storage",
-                "Telemetry",
+                "Telemetry", "TestSupport",
             ]),
     ]
 )

@@ -56,7 +56,7 @@ final class ConsumerClient: @unchecked Sendable {
 
     /// As `end`, on a thread made for it.
     func endAside() {
-        guard let thread = try? KafkaThreads() else { return end() }
+        guard let thread = try? BlockingThreads(name: "kafka") else { return end() }
         thread.submit { self.end() }
         thread.stop()
     }

@@ -8,14 +8,14 @@ import TimeSeries
 /// Makes and describes topics.
 package final class KafkaAdmin: Sendable {
     private let client: KafkaClient
-    private let threads: KafkaThreads
+    private let threads: BlockingThreads
     private let timeout: Milliseconds
 
     /// Throws `.usage` for options that do not fit. No broker is needed yet.
     package init(_ options: KafkaOptions, logger: Logger) throws {
         try options.check()
         timeout = options.requestTimeout
-        threads = try KafkaThreads()
+        threads = try BlockingThreads(name: "kafka")
         let context = KafkaContext(metrics: KafkaMetrics(MetricRegistry()), logger: logger)
         client = try KafkaClient(.consumer, options.questions, events: 0, context: context)
     }

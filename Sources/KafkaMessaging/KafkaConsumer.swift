@@ -5,14 +5,14 @@ import TimeSeries
 /// A reader of the log: a thread of its own that does all the work, and the calls that hand it over.
 final class KafkaConsumer: MessageConsumer {
     private let core: ConsumerCore
-    private let thread: KafkaThreads
+    private let thread: BlockingThreads
     private let closeTimeout: Milliseconds
     private let ended = Latch()
 
     init(_ core: ConsumerCore, closeTimeout: Milliseconds) throws {
         self.core = core
         self.closeTimeout = closeTimeout
-        thread = try KafkaThreads()
+        thread = try BlockingThreads(name: "kafka")
     }
 
     deinit {

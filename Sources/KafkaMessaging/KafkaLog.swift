@@ -21,27 +21,27 @@ package final class KafkaLog: MessageLog {
     let options: KafkaOptions
     let metrics: KafkaMetrics
     private let context: KafkaContext
-    private let gate: ProduceGate
+    private let gate: ByteGate
     private let questions: KafkaQuestions
     /// For questions, and for making clients. One thread: the last job frees the client that asks.
-    private let threads: KafkaThreads
+    private let threads: BlockingThreads
     private let state: Mutex<State>
     private let ended = Latch()
     private let answers = PendingAnswers()
 
     /// Checks the options and starts the clients. Throws `.usage` for settings that do not fit.
     package static func open(_ options: KafkaOptions, metrics: MetricRegistry, logger: Logger) async throws -> KafkaLog {
-        let threads = try KafkaThreads()
+        let threads = try BlockingThreads(name: "kafka")
         return try await threads.run { try KafkaLog(options, metrics: metrics, logger: logger, threads: threads) }
     }
 
-    private init(_ options: KafkaOptions, metrics: MetricRegistry, logger: Logger, threads: KafkaThreads) throws {
+    private init(_ options: KafkaOptions, metrics: MetricRegistry, logger: Logger, threads: BlockingThreads) throws {
         try options.check()
         self.options = options
         self.threads = threads
         self.metrics = KafkaMetrics(metrics)
         context = KafkaContext(metrics: self.metrics, logger: logger)
-        gate = ProduceGate(limit: options.queueBytes, gauge: self.metrics.queueBytes)
+        gate = ByteGate(limit: options.queueBytes, gauge: self.metrics.queueBytes)
         let client = try KafkaClient(.consumer, options.questions, events: 0, context: context)
         questions = KafkaQuestions(client, timeout: options.requestTimeout)
         state = Mutex(State(producer: try KafkaProducer(options, context: context)))

@@ -19,7 +19,7 @@ final class KafkaProducer: @unchecked Sendable {
     }
 
     private let client: KafkaClient
-    private let thread: KafkaThreads
+    private let thread: BlockingThreads
     private let queue: OpaquePointer
     private let state = Mutex(State())
     private let failed = Atomic<Bool>(false)
@@ -31,7 +31,7 @@ final class KafkaProducer: @unchecked Sendable {
         client = try KafkaClient(.producer, options.producerSettings, events: events, context: context)
         guard let queue = rd_kafka_queue_get_main(client.handle) else { throw MessagingError(.unavailable, "no memory for a Kafka queue") }
         self.queue = queue
-        thread = try KafkaThreads()
+        thread = try BlockingThreads(name: "kafka")
         // The thread keeps this object alive until it is retired.
         thread.submit { self.serve() }
     }

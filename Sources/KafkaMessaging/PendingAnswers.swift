@@ -13,7 +13,7 @@ final class PendingAnswers: Sendable {
     private let state = Mutex(State())
 
     /// Runs `body` on a thread and suspends until it is done or nobody wants to know any more.
-    func ask<T: Sendable>(_ threads: KafkaThreads, _ body: @escaping @Sendable () throws -> T) async throws -> T {
+    func ask<T: Sendable>(_ threads: BlockingThreads, _ body: @escaping @Sendable () throws -> T) async throws -> T {
         let answer = Answer<T>()
         let id = state.withLock { state -> UInt64? in
             if state.end != nil { return nil }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TimeSeries
 
@@ -119,25 +120,10 @@ import TimeSeries
 
     @Test(arguments: [21, 22] as [UInt64])
     func formattedTimesAreReadBack(seed: UInt64) {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<3000 {
             let time = Milliseconds.random(in: -2_000_000_000_000...4_000_000_000_000, using: &random)
             #expect(TimeText.iso8601(TimeText.format(time)) == time, "seed \(seed), \(time)")
         }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

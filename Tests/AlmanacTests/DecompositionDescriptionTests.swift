@@ -3,13 +3,14 @@ import Glibc
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import almanac
 
 @Suite struct DecompositionDescriptionTests {
     /// A day's sine of amplitude 5 with an hour's of 1.5 on a slope, noise, at five minutes for ten days.
     private func series(noise: Double = 1, seed: UInt64 = 4) -> CSVSeries {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         var series = CSVSeries()
         series.values = (0..<2_880).map { i in
             let turn = 2 * Double.pi * Double(i)
@@ -68,7 +69,7 @@ import TimeSeries
         flat.values = [Double](repeating: 3, count: 300)
         var short = CSVSeries()
         short.values = (0..<40).map { Double($0 % 7) }
-        var random = SeededRandom(3)
+        var random = SplitMix64(seed: 3)
         var noise = CSVSeries()
         noise.values = (0..<300).map { _ in Double.random(in: -1...1, using: &random) }
         let cases: [(CSVSeries, SeriesDecomposition.Choice, String)] = [

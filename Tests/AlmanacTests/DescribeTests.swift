@@ -1,6 +1,7 @@
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import almanac
 
@@ -41,7 +42,7 @@ import TimeSeries
     }
 
     @Test func jitterStaysOnTheGrid() throws {
-        var random = SeededRandom(5)
+        var random = SplitMix64(seed: 5)
         let times = (0..<500).map { Milliseconds($0) * 15_000 + .random(in: -900...900, using: &random) }
         let even = try EvenSeries.make(series(times.indices.map(Double.init), times: times), step: 15_000)
         #expect(even.values == times.indices.map(Double.init), "seed 5")
@@ -62,7 +63,7 @@ import TimeSeries
     }
 
     private static func wave(_ count: Int, seed: UInt64) -> [Double] {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         var level = 0.0
         return (0..<count).map { _ in
             level = 0.8 * level + Double.random(in: -1...1, using: &random)

@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Analytics
 
@@ -100,7 +101,7 @@ import TimeSeries
         #expect(AnomalyDetector(decoding: [9] + bytes.dropFirst()) == nil)
         for length in [1, 100, bytes.count - 1] { #expect(AnomalyDetector(decoding: Array(bytes.prefix(length))) == nil) }
         #expect(AnomalyDetector(decoding: bytes + [0]) == nil)
-        var random = SplitMix(11)
+        var random = SplitMix64(seed: 11)
         for _ in 0..<2_000 {
             var damaged = bytes
             damaged[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
@@ -114,7 +115,7 @@ import TimeSeries
 
     @Test("the tail keeps its greatest values in order and forgets by halves")
     func tails() {
-        var random = SplitMix(12)
+        var random = SplitMix64(seed: 12)
         var bank = TailBank(tails: 2)
         var seen: [Float] = []
         for i in 0..<Int(TailBank.forgetting) - 1 {
@@ -144,7 +145,7 @@ import TimeSeries
 
     @Test("peaks of one run count once for as long as is asked")
     func runs() {
-        var random = SplitMix(13)
+        var random = SplitMix64(seed: 13)
         var once = TailBank(tails: 1)
         var each = TailBank(tails: 1)
         for _ in 0..<2_000 {

@@ -1,5 +1,6 @@
 import Glibc
 import TimeSeries
+import TestSupport
 
 @testable import Analytics
 
@@ -12,9 +13,9 @@ struct AnomalySeries {
         case white, autoregressive, persistent, randomWalk, seasonal, logNormal, counts, studentT, constant
     }
 
-    var random: SplitMix
+    var random: SplitMix64
 
-    init(seed: UInt64) { random = SplitMix(seed) }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     mutating func uniform() -> Double { (Double(random.next() >> 11) + 0.5) / 9_007_199_254_740_992 }
     mutating func normal() -> Double { (-2 * log(uniform())).squareRoot() * cos(2 * .pi * uniform()) }

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -30,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: 1...10) func equalsTheDefinition(_ seed: Int) throws {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let n = Int.random(in: 2...70, using: &random)
         let x = random.noise(n)
         let mean = x.reduce(0, +) / Double(n)
@@ -42,7 +43,7 @@ import Testing
     @Test func whiteNoiseHasFewSignificantLagsAndAnUnremarkableLjungBox() throws {
         var small = 0
         for seed in 1...40 {
-            var random = SeededGenerator(seed: UInt64(seed))
+            var random = SplitMix64(seed: UInt64(seed))
             let acf = try #require(autocorrelation(of: random.noise(500), lags: 20).value)
             #expect(acf.significantLags.count <= 6, "seed \(seed)")
             let box = try #require(ljungBox(acf).value)
@@ -62,7 +63,7 @@ import Testing
     }
 
     @Test func partialAutocorrelationOfAnAutoregressionCutsOff() throws {
-        var random = SeededGenerator(seed: 11)
+        var random = SplitMix64(seed: 11)
         let pacf = try #require(partialAutocorrelation(of: random.autoregression(0.7, count: 4000), lags: 10).value)
         #expect(abs(pacf.values[1] - 0.7) < 0.05)
         for k in 2...10 { #expect(abs(pacf.values[k]) < 0.06) }
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func burgFindsTheModelThatMadeTheSeries() throws {
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix64(seed: 5)
         let x = random.autoregression(0.9, count: 5000).map { 100 + 3 * $0 }
         let model = try #require(burg(of: x, order: 2).value)
         #expect(abs(model.coefficients[0] - 0.9) < 0.05)
@@ -94,7 +95,7 @@ import Testing
     /// The lagged recursion is the direct one, in other sums.
     @Test(arguments: [(60, 0.5), (400, 0.99), (2880, 0.9), (2880, 0.9999), (30, 0.0)])
     func laggedBurgIsTheDirectOne(_ shape: (count: Int, persistence: Double)) throws {
-        var random = SeededGenerator(seed: UInt64(shape.count))
+        var random = SplitMix64(seed: UInt64(shape.count))
         var x = random.autoregression(shape.persistence, count: shape.count)
         let mean = x.reduce(0, +) / Double(x.count)
         for t in x.indices { x[t] -= mean }

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -14,7 +15,7 @@ import Testing
     }
 
     static let cases: [Case] = {
-        var random = SeededGenerator(seed: 17)
+        var random = SplitMix64(seed: 17)
         let noise = random.noise(300)
         func with(_ value: Double, at index: Int) -> [Double] {
             var x = noise
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test func shortSeriesNeverTrap() {
-        var random = SeededGenerator(seed: 4)
+        var random = SplitMix64(seed: 4)
         let noise = random.noise(80)
         for n in 0...80 {
             let x = Array(noise.prefix(n))

@@ -1,4 +1,5 @@
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -7,7 +8,7 @@ import Testing
     // MARK: Sorting
 
     @Test func columnsAreSortedEachByItself() {
-        var random = SeededGenerator(seed: 61)
+        var random = SplitMix64(seed: 61)
         for count in Array(0...40) + [63, 64, 65, 180, 360] {
             // Many ties in the last columns.
             var rows = (0..<count).map { _ in
@@ -20,7 +21,7 @@ import Testing
     }
 
     @Test func mediansOfManyColumns() {
-        var random = SeededGenerator(seed: 62)
+        var random = SplitMix64(seed: 62)
         let table = (0..<21).map { _ in random.noise(37) }
         let medians = ColumnSort.medians(rows: 37, columns: 21) { table[$1][$0] }
         for (k, median) in medians.enumerated() { #expect(Float(median) == Float(table[k].sorted()[18])) }
@@ -56,11 +57,11 @@ import Testing
         }
     }
 
-    private func noise(_ count: Int, _ random: inout SeededGenerator) -> [Double] { random.noise(count) }
+    private func noise(_ count: Int, _ random: inout SplitMix64) -> [Double] { random.noise(count) }
 
     /// Two that err on opposite sides are worth half each, though one errs twice as much: their own errors gave it next to nothing.
     @Test func oppositeErrorsAreBlended() {
-        var random = SeededGenerator(seed: 63)
+        var random = SplitMix64(seed: 63)
         let size = random.noise(300).map { abs($0) }
         let actual = [Double](repeating: 0, count: 300)
         var one = Case(trials: [size, size.map { -2 * $0 }], actual: actual, columns: 1, weights: [0.9, 0.1])
@@ -81,7 +82,7 @@ import Testing
     /// Random candidates in eleven columns, one group full and one not: better at the past than the weights it began with (few steps: not
     /// in each column), and columns do not touch each other.
     @Test func refinementLowersTheErrorOfTheBlend() {
-        var random = SeededGenerator(seed: 64)
+        var random = SplitMix64(seed: 64)
         var totals = (before: 0.0, after: 0.0)
         for round in 0..<20 {
             let (columns, count, rows) = (11, 120, 2 + round % 5)
@@ -157,7 +158,7 @@ import Testing
 
     /// Of an autoregression with a unit far from white noise, the mean is that of the path.
     @Test func theBlendIsUsed() throws {
-        var random = SeededGenerator(seed: 65)
+        var random = SplitMix64(seed: 65)
         let history = random.autoregression(0.9, count: 2_000)
         let model = try #require(ForecastModel.fit(history.span, horizon: 10).value)
         let pool = try #require(model.table.unpacked(horizon: 10)).pool
@@ -166,7 +167,7 @@ import Testing
 
     /// Columns from four on, where the last lanes overlap, against one value at a time.
     @Test func errorsOfTablesAreThoseOfAScalarLoop() {
-        var random = SeededGenerator(seed: 66)
+        var random = SplitMix64(seed: 66)
         for columns in 4...13 {
             let rows = 17
             let (table, actual) = (random.noise(rows * columns), random.noise(rows * columns))
@@ -183,7 +184,7 @@ import Testing
 
     /// A part of the columns is refined as it is with all; the rest stays.
     @Test func aPartOfTheColumnsIsRefined() {
-        var random = SeededGenerator(seed: 67)
+        var random = SplitMix64(seed: 67)
         let (columns, count) = (13, 40)
         let actual = random.noise(columns * count)
         let trials = (0..<3).map { _ in zip(actual, random.noise(columns * count)).map { $0 + $1 } }

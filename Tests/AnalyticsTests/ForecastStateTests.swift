@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -50,7 +51,7 @@ import Testing
     /// A level shift to 50 with five times the noise, a gap, a counter's reset (which a rate shows as a missing value) and a restart:
     /// coverage is back soon, and with no full fit after the shift.
     @Test func coverageRecoversAfterAShiftAGapAndARestart() throws {
-        var random = SeededGenerator(seed: 77)
+        var random = SplitMix64(seed: 77)
         var x: [Double] = []
         for t in 0..<3_600 { x.append(t < 1_500 ? 10 + random.normal() : 50 + 5 * random.normal()) }
         for t in 1_700..<1_725 { x[t] = .nan }
@@ -69,7 +70,7 @@ import Testing
 
     /// The local scale and the factors each do their part: the model alone, never fitted again, stays too narrow.
     @Test func calibrationWidensWhatAFixedModelLeavesNarrow() throws {
-        var random = SeededGenerator(seed: 12)
+        var random = SplitMix64(seed: 12)
         // After 1,000 the series wanders instead of returning: errors of ten steps grow, those of one do not.
         var x: [Double] = [0]
         for t in 1..<3_000 { x.append((t < 1_000 ? 0.2 : 0.995) * x[t - 1] + random.normal()) }
@@ -140,7 +141,7 @@ import Testing
     }
 
     @Test func everyKindOfModelSurvivesItsBytes() throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         let sticky: [Double] = (0..<400).map { Double($0 / 30 % 4) }
         let constant = [Double](repeating: 1e300, count: 30)
         let tiny: [Double] = random.noise(300).map { abs($0) * 1e-300 }
@@ -162,7 +163,7 @@ import Testing
 
     /// Damaged bytes are refused, or make a state that works; nothing traps.
     @Test func damagedBytesDoNoHarm() throws {
-        var random = SeededGenerator(seed: 99)
+        var random = SplitMix64(seed: 99)
         let x = random.autoregression(0.7, count: 300)
         var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: 10).value))
         _ = state.forecast(from: x.span)
@@ -183,7 +184,7 @@ import Testing
     }
 
     @Test func missingValuesAreNotScored() throws {
-        var random = SeededGenerator(seed: 14)
+        var random = SplitMix64(seed: 14)
         let x = random.noise(400)
         let model = try #require(ForecastModel.fit(x.span, horizon: 10).value)
         var state = ForecastState(model: model)
@@ -208,7 +209,7 @@ import Testing
     }
 
     @Test func widthsSettleWhereTheyCover() {
-        var random = SeededGenerator(seed: 15)
+        var random = SplitMix64(seed: 15)
         var widths = IntervalWidths()
         // Intervals of half the width that standard normal errors need.
         var inside = 0.0
@@ -227,7 +228,7 @@ import Testing
 
     /// A fit every seven scores, none of which knows the bursts: what is learnt about the tails outlives them, at 95 %; a wide 80 % does not.
     @Test func heavyTailsAreCoveredThoughFitsAreFrequent() {
-        var random = SeededGenerator(seed: 18)
+        var random = SplitMix64(seed: 18)
         var widths = IntervalWidths()
         var inside = 0.0
         for t in 0..<21_000 {
@@ -247,7 +248,7 @@ import Testing
 
     /// With a fit every three samples a forecast of ten steps is scored all the same, in the unit of the newest model.
     @Test func aForecastThatWaitsOutlivesAFit() throws {
-        var random = SeededGenerator(seed: 16)
+        var random = SplitMix64(seed: 16)
         let x = random.noise(700).map { 40 + 8 * $0 }
         func model(_ end: Int) throws -> ForecastModel {
             try #require(ForecastModel.fit(Array(x[(end - 400)..<end]).span, horizon: 10).value)
@@ -281,7 +282,7 @@ import Testing
     }
 
     @Test func bytesOfAnotherVersionAreRefused() throws {
-        var random = SeededGenerator(seed: 17)
+        var random = SplitMix64(seed: 17)
         var bytes = ForecastState(model: try #require(ForecastModel.fit(random.noise(300).span, horizon: 10).value)).encode()
         #expect(ForecastState(decoding: bytes) != nil)
         bytes[0] -= 1

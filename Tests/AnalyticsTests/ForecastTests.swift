@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -25,7 +26,7 @@ import Testing
     /// 120 samples at 40 steps: tried at past origins, though these hardly differ, and the intervals know that. The bounds leave four
     /// standard errors of the 80 series.
     @Test func youngSeriesAreForecastAndSayHowLittleIsKnown() throws {
-        var random = SeededGenerator(seed: 51)
+        var random = SplitMix64(seed: 51)
         var (error, naive, inside) = (0.0, 0.0, [0.0, 0, 0])
         let runs = 80.0
         for run in 0..<Int(runs) {
@@ -48,7 +49,7 @@ import Testing
     }
 
     @Test func seriesThatStandStillKeepTheirLastValue() throws {
-        var random = SeededGenerator(seed: 6)
+        var random = SplitMix64(seed: 6)
         var level = 10.0
         let x = (0..<1000).map { t in
             if t % 20 == 0 { level = 10 + Double(Int.random(in: 0...5, using: &random)) }
@@ -62,7 +63,7 @@ import Testing
 
     /// Bursts over a floor of zero: the minimum of ten steps is that floor, exactly, though path candidates lie above it.
     @Test func aStatisticThatStandsStillIsForecastToTheDigit() throws {
-        var random = SeededGenerator(seed: 71)
+        var random = SplitMix64(seed: 71)
         let x = random.noise(600).map { max($0, 0) }
         let model = try #require(ForecastModel.fit(x.span, horizon: 10).value)
         #expect(model.kind == .pooled)
@@ -109,7 +110,7 @@ import Testing
         #expect(ForecastOptions(detected: [], day: 24).hour == nil)
         #expect(ForecastOptions(detected: [], day: nil).hour == nil)
         #expect(ForecastOptions(detected: [SeasonalPeriod(period: 12, strength: 0.9)], day: 288).hour == nil)
-        var random = SeededGenerator(seed: 31)
+        var random = SplitMix64(seed: 31)
         let x = (0..<700).map { t in 5 + 0.3 * random.normal() + (t % 12 == 3 ? 20 : 0) }
         #expect(SeasonalAutoregression.isVisible(period: 12, in: x, ahead: 1))
         #expect(!SeasonalAutoregression.isVisible(period: 11, in: x, ahead: 1))
@@ -136,7 +137,7 @@ import Testing
     }
 
     @Test func whatWasNeverNegativeStaysSo() throws {
-        var random = SeededGenerator(seed: 6)
+        var random = SplitMix64(seed: 6)
         let x = random.noise(500).map { abs($0) }
         let forecast = try #require(forecast(x, horizon: 10).value)
         for prediction in forecast.path + [forecast.min] { #expect(prediction.interval95.lowerBound >= 0) }
@@ -164,7 +165,7 @@ import Testing
 
     /// 240 forecasts of each kind; the error of a coverage of 80 % is then about 2.6 % on independent ones.
     @Test(arguments: [0.0, 0.7, 1.0]) func coverageIsNearNominal(_ memory: Double) throws {
-        var random = SeededGenerator(seed: 33)
+        var random = SplitMix64(seed: 33)
         var inside = (path80: 0.0, path95: 0.0, max80: 0.0, avg80: 0.0)
         let runs = 24
         for _ in 0..<runs {
@@ -186,7 +187,7 @@ import Testing
     }
 
     @Test func noiseIsForecastByItsMeanAndItsMaximumIsNotThatMean() throws {
-        var random = SeededGenerator(seed: 12)
+        var random = SplitMix64(seed: 12)
         let forecast = try #require(forecast(random.noise(2000).map { 50 + $0 }, horizon: 10).value)
         #expect(abs(forecast.path[4].expected - 50) < 0.5)
         // The expected maximum of ten standard normal values is 1.54.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// One series of the golden file with the values it was computed from.
 struct GoldenSeries: CustomStringConvertible, Sendable {
@@ -65,20 +66,7 @@ func relativeError(_ a: Double?, _ b: Double) -> Double {
 
 func finite(_ values: [Double]) -> Bool { values.allSatisfy { $0.isFinite } }
 
-/// SplitMix64: small, seeded, the same everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     /// Box-Muller.
     mutating func normal() -> Double {
         let u = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &self)

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -48,7 +49,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 3, 4, 7, 8, 9, 31, 64, 101]) func kernelsEqualTheScalarLoop(_ n: Int) {
-        var random = SeededGenerator(seed: UInt64(n))
+        var random = SplitMix64(seed: UInt64(n))
         let a = random.noise(n + 20)
         let b = random.noise(n + 20)
         #expect(abs(Kernels.sum(a, count: n) - a.prefix(n).reduce(0, +)) < 1e-12)
@@ -84,7 +85,7 @@ import Testing
     }
 
     @Test(arguments: 1...60) func orderStatisticsEqualSorting(_ seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let n = Int.random(in: 1...300, using: &random)
         // Few distinct values in every other case: ties.
         let values = (0..<n).map { _ in seed % 2 == 0 ? random.normal() : Double(Int.random(in: 0...3, using: &random)) }
@@ -104,7 +105,7 @@ import Testing
     }
 
     @Test(arguments: 1...10) func choleskyEqualsReflections(_ seed: Int) {
-        var random = SeededGenerator(seed: UInt64(seed))
+        var random = SplitMix64(seed: UInt64(seed))
         let (rows, size) = (60, 7)
         var columns = random.noise(rows * size)
         // A column that repeats an earlier one, and one of zeros, change nothing.
@@ -127,7 +128,7 @@ import Testing
     }
 
     @Test func centeringKeepsTheDigitsOfNoiseOnALargeLevel() throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         let noise = random.noise(1000).map { ($0 * 1e-3 * 0x1p20).rounded() * 0x1p-20 }
         let series = try CenteredSeries.make(of: noise.map { 1e9 + $0 }, minimum: 2).get()
         let mean = noise.reduce(0, +) / 1000

@@ -1,4 +1,5 @@
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -35,7 +36,7 @@ struct RecentRangeTests {
         #expect(RecentRange([], horizon: 1).map { _ in 0 } == nil)
         try #require(RecentRange([7], horizon: 1)).confine(&row, to: [0, 0, 0, 0])
         #expect(row == [7, 7, 7, 7])
-        var random = SeededGenerator(seed: 4)
+        var random = SplitMix64(seed: 4)
         for _ in 0..<200 {
             let five = random.noise(5).map { ($0 * 2).rounded() }
             var (low, high) = ([-100.0, 0, 0, 0], [100.0, 0, 0, 0])
@@ -49,7 +50,7 @@ struct RecentRangeTests {
 
     /// Nothing like it in the last 1,000 values: the minimum of the next ten need not be near the burst, and the path need not either.
     @Test func theFirstBurstMayEnd() throws {
-        var random = SeededGenerator(seed: 12)
+        var random = SplitMix64(seed: 12)
         let calm = random.noise(1_000).map { 6 + 0.5 * $0 }
         func expected(after more: [Double]) throws -> Forecast { try #require(forecast(calm + more, horizon: 10).value) }
         let burst = try expected(after: [97, 95, 98])

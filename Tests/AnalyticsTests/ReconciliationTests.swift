@@ -1,4 +1,5 @@
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -53,7 +54,7 @@ import Testing
 
     /// Whatever comes in, in units of any size.
     @Test func orderHoldsForAnyForecasts() {
-        var random = SeededGenerator(seed: 91)
+        var random = SplitMix64(seed: 91)
         for run in 0..<500 {
             let horizon = 1 + run % 7
             let before = (0..<(horizon + 3)).map { _ in
@@ -75,7 +76,7 @@ import Testing
 
     /// The mean of ten steps of young autoregressions errs less for the path's mean in it.
     @Test func theCombinedMeanErrsLess() throws {
-        var random = SeededGenerator(seed: 92)
+        var random = SplitMix64(seed: 92)
         var (combined, own) = (0.0, 0.0)
         for _ in 0..<400 {
             let x = random.autoregression(0.9, count: 100)

@@ -1,5 +1,6 @@
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Analytics
 
@@ -24,7 +25,7 @@ import TimeSeries
     // MARK: The ring
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func itHoldsWhatAModelHolds(_ seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var rollup = Rollup()
         var model: [Int64: Double] = [:]
         var newest = Self.origin
@@ -126,7 +127,7 @@ import TimeSeries
         var slots: Int
         /// In hours, and the least share of hits; empty for series without a cycle.
         var periods: [Double] = []
-        var make: @Sendable (inout SeededGenerator, Int) -> [Double]
+        var make: @Sendable (inout SplitMix64, Int) -> [Double]
     }
 
     static let classes: [Class] = [336, 1_344].flatMap { n -> [Class] in
@@ -171,7 +172,7 @@ import TimeSeries
             let seeds: ClosedRange<UInt64> = kind.slots == 336 ? 1...400 : 1...80
             let share = 100 / Double(seeds.count)
             for seed in seeds {
-                var random = SeededGenerator(seed: seed &* 7_919)
+                var random = SplitMix64(seed: seed &* 7_919)
                 let periods = Self.periods(Self.rollup(kind.make(&random, kind.slots)))
                 let wanted = kind.periods.map { $0 * 3_600_000 }
                 if !periods.isEmpty { found += share }
@@ -193,7 +194,7 @@ import TimeSeries
     }
 
     @Test func aDaysComponentStandsInItsUnitAndPlace() throws {
-        var random = SeededGenerator(seed: 6)
+        var random = SplitMix64(seed: 6)
         let x = random.noise(336).enumerated().map { 1e6 + 50 * $1 + ($0 % 48 < 12 ? 900 : 0) }
         let cycle = try #require(Self.rollup(x).cycles(longerThan: 0, slot: Self.slot).first)
         #expect(cycle.period == Self.day && cycle.step == Self.slot && cycle.start == Self.origin * Self.slot)
@@ -202,7 +203,7 @@ import TimeSeries
     }
 
     @Test func cyclesThatTheSamplesShowAreNotRepeated() {
-        var random = SeededGenerator(seed: 7)
+        var random = SplitMix64(seed: 7)
         let rollup = Self.rollup(random.noise(336) .+ random.sine(12, 3, 336) .+ random.sine(48, 3, 336))
         #expect(Set(Self.periods(rollup)) == [6 * 3_600_000, Self.day])
         #expect(rollup.cycles(longerThan: 8 * 3_600_000, slot: Self.slot).map(\.period) == [Self.day])
@@ -212,7 +213,7 @@ import TimeSeries
 
     /// A job every 31 minutes makes half-hourly means swing with a period of 15.5 hours.
     @Test func whatAFastCycleLeavesInTheMeansIsNoCycle() {
-        var random = SeededGenerator(seed: 8)
+        var random = SplitMix64(seed: 8)
         let minutes = (0..<(14 * 1440)).map { $0 % 31 < 8 ? 40.0 : 0 }
         let means = (0..<672).map { s in minutes[(s * 30)..<(s * 30 + 30)].reduce(0, +) / 30 }
         let x = means .+ random.noise(672).map { 0.2 * $0 }
@@ -225,7 +226,7 @@ import TimeSeries
     }
 
     @Test func badInputGivesNoCycle() {
-        var random = SeededGenerator(seed: 9)
+        var random = SplitMix64(seed: 9)
         let sine = random.sine(48, 1, 336) .+ random.noise(336).map { 0.1 * $0 }
         let none: [(String, [Double])] = [
             ("empty", []), ("one value", [1]), ("63 values", Array(sine.prefix(63))), ("constant", [Double](repeating: 3, count: 336)),

@@ -1,4 +1,5 @@
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -44,7 +45,7 @@ import Testing
     private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 
     @Test func theComponentIsOneCycleInTheUnitOfTheSeries() throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         let shape = (0..<120).map { $0 < 30 ? 4.0 : $0 < 60 ? -1 : -1 }
         let mean = shape.reduce(0, +) / 120
         let x = random.unitAutoregression(0.5, count: 2880).enumerated().map { 1e6 + 250 * ($1 * 0.3 + shape[$0 % 120]) }
@@ -60,7 +61,7 @@ import Testing
         for (amplitude, share) in [(0.7, 0.197), (1.0, 0.333), (2.0.squareRoot(), 0.5), (4, 0.889)] {
             var total = 0.0
             for seed in 1...20 as ClosedRange<UInt64> {
-                var random = SeededGenerator(seed: seed)
+                var random = SplitMix64(seed: seed)
                 let x = random.noise(2880) .+ random.sine(60, amplitude, 2880)
                 total += try #require(seasonalPeriods(of: x).first, "seed \(seed)").strength / 20
             }
@@ -69,7 +70,7 @@ import Testing
     }
 
     @Test func componentsOfSeveralCyclesAddUp() throws {
-        var random = SeededGenerator(seed: 8)
+        var random = SplitMix64(seed: 8)
         let (fast, slow) = (random.sine(60, 3, 2880), random.sine(480, 3, 2880))
         let periods = seasonalPeriods(of: random.noise(2880) .+ fast .+ slow)
         let minute = try #require(periods.first { $0.period == 60 })
@@ -82,7 +83,7 @@ import Testing
     }
 
     @Test func periodsThatAreNoWholeNumber() throws {
-        var random = SeededGenerator(seed: 12)
+        var random = SplitMix64(seed: 12)
         let periods = seasonalPeriods(of: random.noise(2880) .+ random.sine(68.37, 2, 2880))
         let season = try #require(periods.first)
         #expect(abs(season.period - 68.37) < 0.05)
@@ -121,7 +122,7 @@ import Testing
     @Test func sparseEventsAndSwitchesAreNoCycle() {
         var found = 0
         for seed in 1...40 as ClosedRange<UInt64> {
-            var random = SeededGenerator(seed: seed)
+            var random = SplitMix64(seed: seed)
             let spikes = (0..<2880).map { _ in Double.random(in: 0..<1, using: &random) < 0.01 ? 1.0 : 0 }
             var state = 0.0
             let switching = (0..<2880).map { _ in
@@ -135,13 +136,13 @@ import Testing
     }
 
     @Test func fewerThanFourCyclesAreNotEnough() {
-        var random = SeededGenerator(seed: 2)
+        var random = SplitMix64(seed: 2)
         let x = random.noise(2880).map { 0.1 * $0 } .+ random.sine(960, 5, 2880)
         #expect(!seasonalPeriods(of: x).contains { $0.period > 750 })
     }
 
     @Test func longSeriesAreSearchedInTwoResolutions() {
-        var random = SeededGenerator(seed: 9)
+        var random = SplitMix64(seed: 9)
         let n = 400_000
         let x = random.noise(n) .+ random.sine(40_000, 1, n) .+ random.sine(60, 1, n)
         let periods = seasonalPeriods(of: x)
@@ -151,7 +152,7 @@ import Testing
     }
 
     static let empty: [(String, [Double])] = {
-        var random = SeededGenerator(seed: 17)
+        var random = SplitMix64(seed: 17)
         let noise = random.noise(300)
         var gap = noise
         gap[7] = .nan
@@ -176,7 +177,7 @@ import Testing
     }
 
     @Test(arguments: [1e300, 1e-300, 0x1p500]) func theUnitDoesNotMatter(_ unit: Double) throws {
-        var random = SeededGenerator(seed: 21)
+        var random = SplitMix64(seed: 21)
         let x = random.noise(960) .+ random.sine(48, 2, 960)
         let base = try #require(seasonalPeriods(of: x).first)
         let other = try #require(seasonalPeriods(of: x.map { $0 * unit }).first)
@@ -189,7 +190,7 @@ import Testing
     }
 
     @Test func shortSeriesNeverTrap() {
-        var random = SeededGenerator(seed: 4)
+        var random = SplitMix64(seed: 4)
         for n in 0...200 {
             let noise = random.noise(n)
             _ = seasonalPeriods(of: noise)

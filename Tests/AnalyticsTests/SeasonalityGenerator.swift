@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 @testable import Analytics
 
@@ -38,7 +39,7 @@ enum SeasonalClass: String, CaseIterable, Sendable {
     }
 
     func sample(seed: UInt64) -> Sample {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let n = Self.count
         let period = Self.periods[Int.random(in: 0..<4, using: &random)]
         switch self {
@@ -71,7 +72,7 @@ infix operator .+ : AdditionPrecedence
 /// Sums of two series, value by value.
 func .+ (a: [Double], b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
 
-extension SeededGenerator {
+extension SplitMix64 {
     /// An autoregression of order one with deviation 1, from its stationary distribution.
     mutating func unitAutoregression(_ a: Double, count: Int) -> [Double] {
         let scale = (1 - a * a).squareRoot()

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import TestSupport
 
 @testable import Analytics
 
@@ -14,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: [8, 16, 32, 64, 128, 256, 512, 1024]) func equalsTheDefinition(_ size: Int) {
-        var random = SeededGenerator(seed: UInt64(size))
+        var random = SplitMix64(seed: UInt64(size))
         for count in [1, 2, 3, size / 2 + 1, size - 1, size] {
             let x = random.noise(count)
             let spectrum = Self.transform(x, size: size)
@@ -35,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: [8, 16, 64, 512, 8192]) func powerIsTheSquareOfTheTransform(_ size: Int) {
-        var random = SeededGenerator(seed: UInt64(size))
+        var random = SplitMix64(seed: UInt64(size))
         let x = random.noise(size * 3 / 4)
         let spectrum = Self.transform(x, size: size)
         let power = x.withUnsafeBufferPointer { buffer in
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [8, 16, 32, 256, 8192]) func theTransformOfAnEvenSequence(_ size: Int) {
-        var random = SeededGenerator(seed: UInt64(size))
+        var random = SplitMix64(seed: UInt64(size))
         let half = random.noise(size / 2 + 1)
         let fourier = FourierTransform.of(atLeast: size)
         let full = (0..<size).map { half[min($0, size - $0)] }

@@ -1,11 +1,12 @@
 import Testing
+import TestSupport
 
 @testable import Analytics
 
 /// Series of which not three horizons are known.
 struct ShortHistoryTests {
     @Test func fewSamplesAreAdmitted() throws {
-        var random = SeededGenerator(seed: 3)
+        var random = SplitMix64(seed: 3)
         let x = random.autoregression(1, count: 12)
         let answer = forecast(x, horizon: 10)
         #expect(answer.reason == "short: 12 samples, too few to test a forecast on a whole horizon")
@@ -44,7 +45,7 @@ struct ShortHistoryTests {
 
     /// Every 25th sample, on average, jumps up for one sample, or the level moves for good.
     @Test(arguments: [false, true]) func intervalsOfSeriesThatMostlyStandStill(_ stays: Bool) throws {
-        var random = SeededGenerator(seed: 77)
+        var random = SplitMix64(seed: 77)
         var (inside, error, naive) = (0.0, 0.0, 0.0)
         for _ in 0..<400 {
             var level = 0.0
@@ -110,7 +111,7 @@ struct ShortHistoryTests {
         Case(memory: 1, count: 12, ratio: 1.03), Case(memory: 1, count: 30, ratio: 1.03),
     ])
     func pathsAndIntervalsOfFewSamples(_ test: Case) throws {
-        var random = SeededGenerator(seed: 21)
+        var random = SplitMix64(seed: 21)
         let (runs, horizon) = (400, 10)
         var (error, naive, steps, means, extremes) = (0.0, 0.0, [0.0, 0.0], [0.0, 0.0], 0.0)
         for _ in 0..<runs {

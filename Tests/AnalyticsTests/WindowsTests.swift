@@ -1,5 +1,6 @@
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Analytics
 
@@ -65,7 +66,7 @@ import TimeSeries
         }
     }
 
-    static func value(_ kind: Int, _ i: Int, _ level: inout Double, _ random: inout SplitMix) -> Double {
+    static func value(_ kind: Int, _ i: Int, _ level: inout Double, _ random: inout SplitMix64) -> Double {
         switch kind {
         case 0:
             level += Double(Int.random(in: 0...900, using: &random))
@@ -81,7 +82,7 @@ import TimeSeries
     /// Random samples in random disorder, evaluated while they come, sealed and expired as an analyzer would.
     @Test(arguments: 0..<24 as Range<UInt64>)
     func slidingEqualsTheBatchAnswer(seed: UInt64) {
-        var random = SplitMix(seed)
+        var random = SplitMix64(seed: seed)
         let isCounter = seed % 3 == 0
         let kind = isCounter ? (seed % 2 == 0 ? 0 : 2) : 1 + Int(seed % 4)
         var history = SampleHistory(isCounter: isCounter)
@@ -124,7 +125,7 @@ import TimeSeries
 
     @Test(arguments: 0..<30 as Range<UInt64>)
     func quantilesAreOrderStatistics(seed: UInt64) {
-        var random = SplitMix(seed)
+        var random = SplitMix64(seed: seed)
         var history = SampleHistory(isCounter: false)
         var scratch = WindowScratch()
         var samples: [(time: Int64, value: Double)] = []
@@ -162,7 +163,7 @@ import TimeSeries
             var first = SampleHistory(isCounter: isCounter)
             var second = SampleHistory(isCounter: isCounter)
             var scratch = WindowScratch()
-            var random = SplitMix(5)
+            var random = SplitMix64(seed: 5)
             let start: Int64 = 1_700_000_000_000
             var level = 0.0
             var samples: [(Int64, Double)] = []
@@ -201,7 +202,7 @@ import TimeSeries
     @Test func memoryStaysSmallWithRawCountersAndSteadyTimes() {
         var history = SampleHistory(isCounter: true)
         var level = 0.0
-        var random = SplitMix(1)
+        var random = SplitMix64(seed: 1)
         let start: Int64 = 1_700_000_000_000
         for i in 0..<4_000 {
             let time = start + Int64(i) * 15_000
@@ -211,20 +212,5 @@ import TimeSeries
             history.expire(before: time - 12 * 3_600_000 - Self.span)
         }
         #expect(history.memoryBytes < 6_000, "\(history.memoryBytes) bytes")
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

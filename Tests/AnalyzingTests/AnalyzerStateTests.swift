@@ -1,3 +1,4 @@
+import TestSupport
 import Records
 import Testing
 import TimeSeries
@@ -107,7 +108,7 @@ import TimeSeries
     /// both together equal those of one that never died.
     @Test(arguments: 0..<12 as Range<UInt64>)
     func aSuccessorGivesTheSameRows(seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         let total = 700
         var records: [(bytes: [UInt8], now: Int64)] = []
         for i in 0..<total {
@@ -344,20 +345,5 @@ import TimeSeries
         isMore = true
         while isMore { isMore = state.advance(now: last + 16 * 3_600_000).isMore }
         #expect(state.seriesCount == 0)
-    }
-}
-
-/// SplitMix64.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

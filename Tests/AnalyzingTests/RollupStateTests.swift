@@ -1,3 +1,4 @@
+import TestSupport
 import Analytics
 import Foundation
 import Glibc
@@ -31,7 +32,7 @@ import TimeSeries
 
     /// The values of all steps: a daily sine and noise, a counter of a daily rate, noise.
     static func values(days: Int, seed: UInt64) -> [[Double]] {
-        var random = Seeded(seed)
+        var random = SplitMix64(seed: seed)
         func uniform() -> Double { Double.random(in: -1...1, using: &random) }
         var total = 0.0
         return (0..<(days * Int(day / step))).map { i in

@@ -1,6 +1,7 @@
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Analyzing
 
@@ -11,7 +12,7 @@ import TimeSeries
     static let count = 100
 
     /// Series as a host has them: counters, gauges, constants, steps, cycles, one that is often silent.
-    static func value(_ series: Int, _ i: Int, _ random: inout Seeded) -> Double {
+    static func value(_ series: Int, _ i: Int, _ random: inout SplitMix64) -> Double {
         switch series % 6 {
         case 0: return Double(i * (30 + series)) + Double.random(in: 0..<30, using: &random).rounded()
         case 1: return 50 + Double.random(in: -5...5, using: &random)
@@ -33,7 +34,7 @@ import TimeSeries
         var state = AnalyzerState(options: options, epoch: 1, partitions: 1, stopwatch: { 0 })
         let labels = (0..<Self.count).map { LabelSet(name: "metric_\($0 % 10)", [Label("host", "\($0 / 10)")]) }
         let section = SeriesSection(labels.enumerated().map { ($1, $0 % 6 == 0 ? .counter : .gauge) })
-        var random = Seeded(5)
+        var random = SplitMix64(seed: 5)
         var newest: [Fingerprint: ProfileResult] = [:]
         var perStep: [Int] = []
         for i in 0..<720 {

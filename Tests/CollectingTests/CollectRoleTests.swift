@@ -7,6 +7,7 @@ import Synchronization
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 

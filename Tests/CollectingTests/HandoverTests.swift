@@ -3,6 +3,7 @@ import Logging
 import Synchronization
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 

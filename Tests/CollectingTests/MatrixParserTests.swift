@@ -1,3 +1,4 @@
+import TestSupport
 import Records
 import Testing
 import TimeSeries
@@ -63,7 +64,7 @@ import TimeSeries
 
     @Test(arguments: 0..<20 as Range<UInt64>)
     func valuesComeBackBitForBit(seed: UInt64) throws {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<200 {
             let value: Double =
                 switch Int.random(in: 0..<4, using: &random) {
@@ -118,7 +119,7 @@ import TimeSeries
     /// Damaged answers either parse or are refused; a crash would end the test run.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func damagedAnswersAreSurvived(seed: UInt64) {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         let good = answer(
             #"{"metric":{"__name__":"a","b":"c"},"values":[[1.5,"1"],[2,"-Inf"]],"histograms":[]},{"metric":{"x":"y"},"values":[]}"#)
         for _ in 0..<300 {

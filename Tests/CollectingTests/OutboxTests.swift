@@ -3,6 +3,7 @@ import Messaging
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TimeSeries
 
@@ -131,7 +132,7 @@ private func answer(_ series: [String: [Sample]], after from: Milliseconds, upTo
     /// A server whose samples come late and out of order, read in random pieces with overlap: in the end everything has come exactly once.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func everySampleComesExactlyOnce(seed: UInt64) throws {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         let options = options()
         var reader = PrometheusReader(options, topic: "samples")
         // Per series the samples with the time at which the server knows them.

@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 

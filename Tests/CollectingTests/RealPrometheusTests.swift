@@ -4,6 +4,7 @@ import Messaging
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 
@@ -56,7 +57,7 @@ struct RealPrometheus {
         var truth: [String: [Sample]] = [:]
 
         init(hours: Int, series: Int, now: Milliseconds) {
-            var random = SeededRandom(7)
+            var random = SplitMix64(seed: 7)
             let end = now - 1_200_000
             for family in ["temperature", "requests_total"] {
                 let type = family == "temperature" ? "gauge" : "counter"

@@ -1,6 +1,7 @@
 import Fetching
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 
@@ -200,7 +201,7 @@ private func full(_ name: String, _ labels: String = "") -> String {
 
     @Test func namesThatDoNotReturnAreForgotten() throws {
         var bench = Bench()
-        var random = SeededRandom(3)
+        var random = SplitMix64(seed: 3)
         for _ in 0..<50 {
             let page = (0..<500).map { _ in "a{id=\"\(random.next())\"} 1\n" }.joined()
             _ = try bench.scrape(page)
@@ -211,7 +212,7 @@ private func full(_ name: String, _ labels: String = "") -> String {
     /// Random sequences of pages against a model that knows only the rules.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func recordsSayWhatThePagesSaid(seed: UInt64) throws {
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         var bench = Bench { $0.maxSeries = 120 }
         var alive: Set<String> = []
         var pool = (0..<100).map { "m\($0 % 7){l=\"\($0)\"}" }

@@ -2,6 +2,7 @@ import Fetching
 import Foundation
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Collecting
 

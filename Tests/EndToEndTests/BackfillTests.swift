@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Testing
+import TestSupport
 
 /// `almanac backfill` and `almanac transform` as programs.
 @Suite(.serialized) struct BackfillTests {
@@ -10,7 +11,7 @@ import Testing
     private static func makeInput(_ folder: TemporaryFolder) throws -> String {
         let input = folder.path + "/in"
         try FileManager.default.createDirectory(atPath: input, withIntermediateDirectories: true)
-        var random = SeededRandom(17)
+        var random = SplitMix64(seed: 17)
         for f in 0..<files {
             var text = "timestamp,value\n"
             var value = 50.0

@@ -7,6 +7,7 @@ import Synchronization
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 /// The process is killed again and again under load; what it acknowledged must all be there, once.
 @Suite(.serialized) struct CrashTests {
@@ -75,7 +76,7 @@ import TimeSeries
         let folder = try TemporaryFolder()
         let port = freePort()
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         try """
         data: \(folder.path)/data
         listen: 127.0.0.1:\(port)

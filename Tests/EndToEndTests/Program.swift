@@ -109,18 +109,6 @@ func freePort() -> Int {
     return Int(in_port_t(bigEndian: address.sin_port))
 }
 
-/// Waits for a condition; records an issue that names it when it does not come true in time.
-func eventually(
-    _ what: String, within seconds: Double = 60, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + .seconds(seconds)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(50))
-    }
-    Issue.record("did not come true within \(seconds) s: \(what)", sourceLocation: sourceLocation)
-}
-
 /// An HTTP answer; code 0 where nothing answered.
 struct Answer {
     var code = 0
@@ -138,19 +126,4 @@ func get(_ url: String, accept: String? = nil) async -> Answer {
         return Answer()
     }
     return Answer(code: http.statusCode, body: body, headers: http.allHeaderFields)
-}
-
-/// SplitMix64.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Records
 import Testing
+import TestSupport
 
 /// Against a real Prometheus that holds history: full windows at once, and the same values.
 @Suite(.serialized) struct PrometheusParityTests {
@@ -10,7 +11,7 @@ import Testing
 
     /// 13 hours of gauges at 15 s, each at its own phase, one with gaps, one constant, one at 1e9 with small noise.
     static func history(until end: Int64) -> String {
-        var random = SeededRandom(11)
+        var random = SplitMix64(seed: 11)
         var text = "# TYPE probe gauge\n"
         for i in 0..<6 {
             var time = end - 13 * 3_600_000 + Int64(i) * 1_371

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Testing
+import TestSupport
 
 /// Vehicles without vehicles: a file of events sent to the program, and a fleet within it.
 @Suite(.serialized) struct ReplayTests {

@@ -3,6 +3,7 @@ import Glibc
 import Storage
 import Testing
 import TrafficTruth
+import TestSupport
 
 /// A simulated fleet posts to the program, which is killed again and again: every total, window and visit is the simulation's truth.
 @Suite(.serialized) struct TrafficCrashTests {
@@ -10,7 +11,7 @@ import TrafficTruth
         let folder = try TemporaryFolder()
         let port = freePort()
         let seed = UInt64.random(in: 1...1_000_000)
-        var random = SeededRandom(seed)
+        var random = SplitMix64(seed: seed)
         let arguments = ["run", "--data", folder.path + "/data", "--listen", "127.0.0.1:\(port)"]
         let environment = ["ALMANAC_COLLECT_HOST_ENABLED": "false"]
         func start() throws -> Server {

@@ -1,5 +1,6 @@
 import Exposition
 import Testing
+import TestSupport
 
 /// Damaged pages: the parser answers with rows or with an error that points into the page, and never crashes.
 @Suite struct MutationTests {
@@ -33,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: 1...8 as ClosedRange<UInt64>) func randomDamage(_ seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         for round in 0..<2_000 {
             var (page, format) = Self.pages[round % Self.pages.count]
             for _ in 0..<Int.random(in: 1...4, using: &generator) { damage(&page, &generator) }
@@ -41,7 +42,7 @@ import Testing
         }
     }
 
-    private func damage(_ page: inout [UInt8], _ generator: inout SeededGenerator) {
+    private func damage(_ page: inout [UInt8], _ generator: inout SplitMix64) {
         guard !page.isEmpty else { return }
         let place = Int.random(in: 0..<page.count, using: &generator)
         let special: [UInt8] = [0, 0x09, 0x0A, 0x0D, 0x20, 0x22, 0x23, 0x2C, 0x30, 0x3D, 0x5C, 0x65, 0x7B, 0x7D, 0x80, 0xFF]
@@ -56,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: 1...4 as ClosedRange<UInt64>) func randomBytes(_ seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         for round in 0..<2_000 {
             let page = (0..<Int.random(in: 0...200, using: &generator)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             check(page, round % 2 == 0 ? .prometheusText : .openMetrics, "seed \(seed), round \(round)")

@@ -1,5 +1,6 @@
 import Exposition
 import Testing
+import TestSupport
 
 @Suite struct WriterTests {
     @Test func writesAPage() {
@@ -35,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func whatIsWrittenIsReadBack(_ seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var writer = ExpositionWriter()
         var expected: [(name: String, labels: [(String, String)], value: Double, time: Int64?)] = []
         for family in 0..<30 {
@@ -64,7 +65,7 @@ import Testing
         }
     }
 
-    private func randomText(_ generator: inout SeededGenerator) -> String {
+    private func randomText(_ generator: inout SplitMix64) -> String {
         let alphabet: [Character] = ["a", "b", " ", "\\", "\"", "\n", "é", "😀", "}", "{", ",", "=", "n", "\t", "#"]
         return String((0..<Int.random(in: 0...20, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "a" })
     }

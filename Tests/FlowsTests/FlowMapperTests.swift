@@ -1,6 +1,7 @@
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Flows
 
@@ -192,7 +193,7 @@ private func reason(_ outcome: FlowOutcome) -> String? {
 
     /// Bytes changed at random are refused or mapped, and never more.
     @Test func mutations() throws {
-        var random = Random(7)
+        var random = SplitMix64(seed: 7)
         let json = Array(#"{"v": 1.25, "t": "2026-01-01T00:00:00Z", "k": {"a": ["x", true, null]}, "s": "\u00e9\ud83d\ude00"}"#.utf8)
         let csv = Array("v,t,s\n1,2026-01-01 00:00:00,\"a\"\"b\"\n2,2026-01-01 00:00:01,c\n".utf8)
         let definition = flow {
@@ -220,19 +221,7 @@ private func reason(_ outcome: FlowOutcome) -> String? {
 
 struct Missing: Error {}
 
-/// SplitMix64: the same seed gives the same test.
-struct Random: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &self) {

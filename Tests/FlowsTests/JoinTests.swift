@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TimeSeries
 
@@ -19,7 +20,7 @@ import TimeSeries
     /// As-of answers depend on the set of values, not on their order, and are those of a search through all.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func asOfUnderDisorder(seed: UInt64) {
-        var random = Random(seed)
+        var random = SplitMix64(seed: seed)
         let keep: Milliseconds = [50, 300, 5_000][Int(seed % 3)]
         var entries: [(key: String, time: Milliseconds, value: Int64)] = []
         for key in ["a", "b", "c"] {

@@ -1,6 +1,7 @@
 import Exposition
 import Foundation
 import Testing
+import TestSupport
 
 @testable import HostMetrics
 
@@ -153,7 +154,7 @@ import Testing
     /// Whatever the files say, the page can be read and has no series twice.
     @Test(arguments: 1...8 as ClosedRange<UInt64>)
     func damagedFilesNeverDamageThePage(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SplitMix64(seed: seed)
         try FixtureTree.with { tree in
             for round in 0..<10 {
                 for (path, text) in Fixture.proc.sorted(by: { $0.key < $1.key }) {
@@ -165,7 +166,7 @@ import Testing
         }
     }
 
-    private func damaged(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+    private func damaged(_ bytes: [UInt8], _ generator: inout SplitMix64) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 0...2, using: &generator) {
             guard !bytes.isEmpty else { break }

@@ -1,5 +1,6 @@
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Records
 
@@ -84,7 +85,7 @@ import TimeSeries
 
     @Test(arguments: 1...30 as ClosedRange<UInt64>)
     func anyRecordComesBack(_ seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<20 {
             let count = Int.random(in: 0...40, using: &random)
             let labels = (0..<count).map { i in
@@ -176,7 +177,7 @@ import TimeSeries
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func damageIsSurvived(_ seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = SplitMix64(seed: seed)
         for good in [oneTime, manyTimes] {
             for _ in 0..<300 {
                 var bytes = good
@@ -204,17 +205,4 @@ import TimeSeries
 
 private func hex(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
-}
-
-/// SplitMix64.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

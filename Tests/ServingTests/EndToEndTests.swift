@@ -11,6 +11,7 @@ import Synchronization
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Serving
 

@@ -16,19 +16,6 @@ let noon: Milliseconds = 1_772_366_400_000
 
 func quietLogger() -> Logger { Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }) }
 
-/// splitmix64: the same numbers on every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 func key(_ name: String, _ labels: [(String, String)] = [], type: MetricType = .gauge) -> SeriesKey {
     SeriesKey(labels: LabelSet(name: name, labels.map { Label($0.0, $0.1) }), type: type)
 }

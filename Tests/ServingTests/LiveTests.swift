@@ -2,6 +2,7 @@ import Records
 import Storage
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Serving
 
@@ -101,7 +102,7 @@ struct RecentSamplesTests {
 
     @Test func memoryIsBoundedWhateverComes() throws {
         let seed: UInt64 = 21
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix64(seed: seed)
         let bytes = 24 * 2000
         let recent = recent(bytes: bytes)
         let keys = (0..<40).map { key("m\($0)") }

@@ -4,6 +4,7 @@ import Records
 import Storage
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Serving
 
@@ -40,7 +41,7 @@ struct SelectorTests {
 
     @Test func notationOfEverySeriesParsesBack() throws {
         let seed: UInt64 = 3
-        var generator = SeededGenerator(state: seed)
+        var generator = SplitMix64(seed: seed)
         let alphabet: [Character] = ["a", "Z", "\"", "\\", "\n", "{", "}", ",", "=", "é", "🚗", " ", "~"]
         for i in 0..<500 {
             let labels = (0..<Int.random(in: 0...4, using: &generator)).map { n in

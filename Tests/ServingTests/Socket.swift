@@ -2,16 +2,6 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Waits for a condition that something else brings about; fails after 20 s with what was waited for.
-func eventually(_ what: String, _ condition: @Sendable () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(20))
-    }
-    Issue.record("never happened: \(what)")
-}
-
 /// A plain TCP client whose reads do not block: HTTP clients for tests give whole answers only, and a stream has no end.
 final class Socket: Sendable {
     struct Failure: Error {

@@ -7,6 +7,7 @@ import Records
 import Telemetry
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Serving
 

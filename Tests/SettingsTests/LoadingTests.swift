@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -176,7 +177,7 @@ import Testing
         let whole =
             "listen: 127.0.0.1:1\ncollect:\n  interval: 5s\n  scrape:\n  - job: a\n    targets: [h:1]\n    labels: {x: 'y'}\n"
             + "analyze: &a\n  windows: [1h]\n"
-        var random = SplitMix(seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<400 {
             var bytes = Array(whole.utf8)
             for _ in 0...Int(random.next() % 4) {

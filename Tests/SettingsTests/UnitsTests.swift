@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TimeSeries
 
@@ -29,7 +30,7 @@ import TimeSeries
 
     @Test(arguments: [1, 2, 3] as [UInt64])
     func formattingIsReadBack(seed: UInt64) {
-        var random = SplitMix(seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<2000 {
             let value = Int64(random.next() >> (20 + random.next() % 40))
             #expect(DurationText.parse(DurationText.format(value)) == value, "seed \(seed), \(value)")
@@ -79,20 +80,5 @@ import TimeSeries
             #expect(!text.contains("hunter2") && text.contains("<secret>"), "\(text)")
         }
         #expect(secret.reveal() == "hunter2")
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): small and seeded.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

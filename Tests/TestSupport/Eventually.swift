@@ -2,7 +2,7 @@ import Testing
 
 /// Waits for a condition; records an issue that names it when it does not come true in time.
 package func eventually(
-    _ what: String, within seconds: Double = 30, every pause: Duration = .milliseconds(2),
+    _ what: String, within seconds: Double = 60, every pause: Duration = .milliseconds(2),
     sourceLocation: SourceLocation = #_sourceLocation, isolation: isolated (any Actor)? = #isolation, _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)

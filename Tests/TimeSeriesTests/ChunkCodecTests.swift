@@ -1,25 +1,11 @@
+import TestSupport
 import Testing
 
 @testable import TimeSeries
 
-/// SplitMix64: the same numbers for the same seed on every platform.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 @Suite struct ChunkCodecTests {
     static func columns(seed: UInt64) -> (times: [Int64], values: [Double], carry: Bool) {
-        var random = SeededGenerator(seed)
+        var random = SplitMix64(seed: seed)
         let count = Int.random(in: 0...300, using: &random)
         let steady = Bool.random(using: &random)
         var times: [Int64] = []
@@ -60,7 +46,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
     @Test(arguments: 0..<200 as Range<UInt64>)
     func damageIsAnErrorAndNeverACrash(seed: UInt64) {
-        var random = SeededGenerator(seed &+ 77)
+        var random = SplitMix64(seed: seed &+ 77)
         let (times, values, carry) = Self.columns(seed: seed)
         var bytes = ChunkCodec.encode(times: times, values: values, carry: carry)
         let original = bytes

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import TimeSeries
@@ -17,7 +18,7 @@ import Testing
 
     @Test(arguments: 0..<50 as Range<UInt64>)
     func aLargeLevelWithSmallNoiseIsRightToTheLastDigits(seed: UInt64) {
-        var random = SeededGenerator(seed)
+        var random = SplitMix64(seed: seed)
         let units = (0..<2880).map { _ in Int64.random(in: -8389...8389, using: &random) }
         let values = units.map { 1e9 + Double($0) / 8_388_608.0 }
         let want = Self.exact(units)

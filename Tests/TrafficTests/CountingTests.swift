@@ -1,6 +1,7 @@
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Traffic
 
@@ -15,7 +16,7 @@ import TimeSeries
     @Test(arguments: 1...9 as ClosedRange<UInt64>)
     func countsAreThoseOfSetsAndSorts(seed: UInt64) throws {
         let traffic = CountingTests.traffic(seed)
-        var dice = Dice(state: seed)
+        var dice = SplitMix64(seed: seed)
         var pipeline = Pipeline(options: traffic.options, sources: seed % 2 == 0 ? 3 : 1)
         for event in traffic.events {
             pipeline.send(event)
@@ -55,7 +56,7 @@ import TimeSeries
     @Test(arguments: 31...40 as ClosedRange<UInt64>)
     func accidentsChangeNothing(seed: UInt64) throws {
         let traffic = CountingTests.traffic(seed)
-        var dice = Dice(state: seed)
+        var dice = SplitMix64(seed: seed)
         var pipeline = Pipeline(options: traffic.options, sources: 3)
         for event in traffic.events {
             pipeline.send(event)
@@ -84,7 +85,7 @@ import TimeSeries
         for event in traffic.events { pipeline.send(event) }
         try pipeline.advance()
         let states = [pipeline.partitions[0].checkpoint(), pipeline.merge.checkpoint()]
-        var dice = Dice(state: 5)
+        var dice = SplitMix64(seed: 5)
         for i in 0..<2_000 {
             var state = states[i % 2]
             if i % 3 == 0 { state.removeLast(dice.below(state.count)) } else { state[dice.below(state.count)] = UInt8(dice.below(256)) }

@@ -1,5 +1,6 @@
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Traffic
 
@@ -110,7 +111,7 @@ import TimeSeries
     }
 
     @Test func numbersAreTheNearestDoubles() throws {
-        var dice = Dice(state: 3)
+        var dice = SplitMix64(seed: 3)
         for i in 0..<20_000 {
             var text = i % 2 == 0 ? "\(Double(Int.random(in: -90_000_000...90_000_000, using: &dice)) / 1e6)" : "\(dice.unit() * 90)"
             if i % 5 == 0 { text = "0.\(dice.next() % 10_000_000_000_000_000_000)" }
@@ -142,7 +143,7 @@ import TimeSeries
                 EventDecoderTests.id, EventDecoderTests.rest, #""timestamp":"2024-03-01T02:00:00.25+02:00""#,
                 #""speed":"80.25","x":[{"y":"\u00e9"}]"#
             ).utf8)
-        var dice = Dice(state: 77)
+        var dice = SplitMix64(seed: 77)
         var decoder = EventDecoder(zone: "Europe/Berlin")
         var good = 0
         for i in 0..<100_000 {

@@ -1,19 +1,9 @@
 import TimeSeries
+import TestSupport
 
 @testable import Traffic
 
-/// Reproducible chance.
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &+ 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
     mutating func unit() -> Double { Double(next() >> 11) / Double(1 << 53) }
 }
@@ -38,7 +28,7 @@ struct Traffic {
     static let types = ["Bus", "Taxi", "Large Truck"]
 
     init(seed: UInt64, vehicles: Int, events count: Int, start: Milliseconds, span: Milliseconds) {
-        var dice = Dice(state: seed)
+        var dice = SplitMix64(seed: seed)
         options.windows = [
             .init(length: 30_000, slide: 10_000), .init(length: 120_000, slide: 40_000), .init(length: 15_000, slide: 15_000),
         ]

@@ -1,6 +1,7 @@
 import Records
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Traffic
 
@@ -94,7 +95,7 @@ import TimeSeries
         var merge = TrafficMerge(options: options, sources: 1, epoch: 1)
         #expect(throws: DecodingFailure.self) { try merge.ingest([1, 2, 3], offset: 0) }
         #expect(throws: DecodingFailure.self) { try merge.ingest(Array(record.dropLast()), offset: 0) }
-        var dice = Dice(state: 12)
+        var dice = SplitMix64(seed: 12)
         for i in 0..<5_000 {
             var bytes = i % 3 == 0 ? output.progress : record
             bytes[dice.below(bytes.count)] = UInt8(dice.below(256))

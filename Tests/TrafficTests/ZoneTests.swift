@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import TimeSeries
+import TestSupport
 
 @testable import Traffic
 
@@ -12,7 +13,7 @@ import TimeSeries
         let zone = try #require(TimeZone(identifier: name))
         var zones = ZoneTable()
         let index = zones.index(of: name)
-        var dice = Dice(state: 8)
+        var dice = SplitMix64(seed: 8)
         for _ in 0..<3_000 {
             let time = Milliseconds(dice.below(4_000_000_000)) * 1000
             let offset = Milliseconds(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(time / 1000)))) * 1000

@@ -148,7 +148,7 @@ final class EmbeddedConsumer: MessageConsumer {
             }
         }
         for i in work.indices { work[i].0 = try partition(work[i].1) }
-        let (batch, cursors) = try await log.readers.run { [work] in try EmbeddedConsumer.read(work, maxBytes) }
+        let (batch, cursors) = try await log.readers.access { [work] in try EmbeddedConsumer.read(work, maxBytes) }
         state.withLock { state in
             for (place, cursor) in cursors where state.cursors[place] != nil { state.cursors[place] = cursor }
         }

@@ -43,7 +43,7 @@ package final class EmbeddedLog: MessageLog {
     ) async throws -> EmbeddedLog {
         try options.check()
         let thread = try BlockingThreads(name: "log-writer", count: 1)
-        let log = try await thread.run {
+        let log = try await thread.access {
             try EmbeddedLog(options, device: device, clock: clock, metrics: metrics, logger: logger, thread: thread)
         }
         log.start()
@@ -135,7 +135,7 @@ package final class EmbeddedLog: MessageLog {
 
     package func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
         let topics = try await open(topics)
-        let positions = try await readers.run {
+        let positions = try await readers.access {
             var positions: [TopicPartition: Offset] = [:]
             for partition in topics.flatMap({ $0.partitions }) {
                 switch start {
@@ -194,7 +194,7 @@ package final class EmbeddedLog: MessageLog {
         let (known, isClosed) = state.withLock { ($0.topics[name], $0.isClosed) }
         if isClosed { throw MessagingError(.closed, "the log is closed") }
         if let known { return known }
-        return try await writer.thread.run { try self.makeTopic(name) }
+        return try await writer.thread.access { try self.makeTopic(name) }
     }
 
     /// On the writer's thread, so that no topic is made twice.

@@ -32,6 +32,13 @@ extension MessagingError {
     }
 }
 
+extension BlockingThreads {
+    /// As `run`; what fails underneath comes out as `MessagingError`.
+    func access<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+        try await run { do { return try body() } catch { throw MessagingError(wrapping: error) } }
+    }
+}
+
 /// The real filesystem.
 struct PosixDevice: LogDevice {
     func createDirectory(_ path: String) throws {

@@ -2,10 +2,10 @@ import Glibc
 
 /// Threads of their own for calls that block, so that these never occupy one of Swift's few cooperative threads.
 /// With `count` 1 jobs run one after the other in the order of submission.
-final class BlockingThreads: Sendable {
+package final class BlockingThreads: Sendable {
     private let jobs = JobQueue()
 
-    init(name: String, count: Int) throws {
+    package init(name: String, count: Int = 1) throws {
         for _ in 0..<count {
             let context = Unmanaged.passRetained(jobs)
             var thread = pthread_t()
@@ -30,22 +30,18 @@ final class BlockingThreads: Sendable {
 
     /// False once stopped.
     @discardableResult
-    func submit(_ job: @escaping @Sendable () -> Void) -> Bool { jobs.push(job) }
+    package func submit(_ job: @escaping @Sendable () -> Void) -> Bool { jobs.push(job) }
 
-    /// Runs `body` on one of the threads and suspends until it is done. Errors come out as `MessagingError`.
-    func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+    /// Runs `body` on one of the threads and suspends until it is done; throws what it throws, or `.closed` once stopped.
+    package func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
-            let taken = submit {
-                do { continuation.resume(returning: try body()) } catch {
-                    continuation.resume(throwing: MessagingError(wrapping: error))
-                }
-            }
-            if !taken { continuation.resume(throwing: MessagingError(.closed, "the log is closed")) }
+            let isTaken = submit { continuation.resume(with: Result(catching: body)) }
+            if !isTaken { continuation.resume(throwing: MessagingError(.closed, "the log is closed")) }
         }
     }
 
     /// The threads end after the jobs submitted so far.
-    func stop() { jobs.stop() }
+    package func stop() { jobs.stop() }
 }
 
 /// A queue with a condition to wait on, which `Mutex` lacks. Unchecked: every access to the variables holds the lock.

@@ -1,9 +1,9 @@
 import Synchronization
 import Telemetry
 
-/// Bounds the bytes between producers and the writer: who does not fit in waits, first come, first served.
+/// Bounds the bytes between producers and what writes or sends them: who does not fit in waits, first come, first served.
 /// One call larger than the limit passes when nothing else is inside.
-final class ByteGate: Sendable {
+package final class ByteGate: Sendable {
     private struct Waiter {
         var id: UInt64
         var bytes: Int
@@ -21,14 +21,14 @@ final class ByteGate: Sendable {
     private let gauge: Gauge
     private let state = Mutex(State())
 
-    init(limit: Int, gauge: Gauge) {
+    package init(limit: Int, gauge: Gauge) {
         self.limit = limit
         self.gauge = gauge
     }
 
     /// Throws `CancellationError` when the task is cancelled and has to wait, `.closed` when the log is closed.
     /// A cancelled task that fits in gets through: what it still has to say at its end is not lost.
-    func enter(_ bytes: Int) async throws {
+    package func enter(_ bytes: Int) async throws {
         let id = state.withLock { state -> UInt64 in
             state.nextID += 1
             return state.nextID
@@ -66,7 +66,7 @@ final class ByteGate: Sendable {
 
     private func fits(_ bytes: Int, _ state: State) -> Bool { state.used == 0 || state.used + bytes <= limit }
 
-    func leave(_ bytes: Int) {
+    package func leave(_ bytes: Int) {
         let admitted = state.withLock { state -> [Waiter] in
             state.used -= bytes
             var count = 0
@@ -82,8 +82,10 @@ final class ByteGate: Sendable {
         for waiter in admitted { waiter.continuation.resume() }
     }
 
+    package var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     /// Those who wait get `.closed`.
-    func close() {
+    package func close() {
         let waiting = state.withLock { state -> [Waiter] in
             state.closed = true
             let waiting = state.waiting
