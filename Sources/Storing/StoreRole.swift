@@ -17,6 +17,8 @@ package final class StoreRole: Sendable {
     private let logger: Logger
     private let status: @Sendable (String?) -> Void
     private let isStopping = Atomic<Bool>(false)
+    /// Store and topics have answered once.
+    private let hasOpened = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - clock: decides when and up to where retention removes.
@@ -58,7 +60,11 @@ package final class StoreRole: Sendable {
     // MARK: Consuming
 
     private func consume() async throws {
-        guard let consumer = try await attempted("opening the topics", { try await self.openConsumer() }) else { return }
+        // A member that cannot write would keep its part from others, and say that it is ready until something comes.
+        guard try await attempted("the store", { _ = try await self.store.series(Fingerprint(high: 0, low: 0)) }) != nil,
+            let consumer = try await attempted("opening the topics", { try await self.openConsumer() })
+        else { return }
+        hasOpened.store(true, ordering: .sequentiallyConsistent)
         status(nil)
         do {
             while !stops {
@@ -152,7 +158,7 @@ package final class StoreRole: Sendable {
                 let value = try await body()
                 if hasWaited {
                     logger.info("\(what): available again")
-                    status(nil)
+                    status(hasOpened.load(ordering: .sequentiallyConsistent) ? nil : "starting")
                 }
                 return value
             } catch let error where StoreRole.mayMend(error) {

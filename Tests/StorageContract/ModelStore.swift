@@ -31,6 +31,8 @@ package final class ModelStore: ResultStore {
     /// Thrown by writes: tests take a store away with it.
     private let failures = Mutex<[StorageError]>([])
     package let writes = Mutex<[StoreBatch]>([])
+    /// A question for one series is answered with `unavailable`.
+    package let isAway = Mutex(false)
 
     package init() {}
 
@@ -119,7 +121,10 @@ package final class ModelStore: ResultStore {
         }
     }
 
-    package func series(_ id: Fingerprint) async throws -> StoredSeries? { state.withLock { $0.series[id] } }
+    package func series(_ id: Fingerprint) async throws -> StoredSeries? {
+        if isAway.withLock({ $0 }) { throw StorageError(.unavailable, "away") }
+        return state.withLock { $0.series[id] }
+    }
 
     package func latestWindows(_ ids: [Fingerprint]) async throws -> [WindowsResult] {
         state.withLock { state in

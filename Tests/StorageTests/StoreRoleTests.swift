@@ -101,6 +101,23 @@ private final class Bench: Sendable {
         ] { #expect(bench.shows(line), "\(line)") }
     }
 
+    /// Also before anything comes that could be written.
+    @Test func aStoreThatIsAwayFromTheBeginningIsWaitedFor() async throws {
+        let model = ModelStore()
+        model.isAway.withLock { $0 = true }
+        let bench = Bench(store: model)
+        let role = bench.role()
+        let task = Task { try await role.run() }
+        try await bench.wait { bench.statuses.withLock { $0.contains { $0 == "the store: away" } } }
+        #expect(bench.statuses.withLock { !$0.contains(nil) })
+        model.isAway.withLock { $0 = false }
+        try await bench.wait { bench.statuses.withLock { $0.last == .some(nil) } }
+        let asked = bench.statuses.withLock { $0 }
+        #expect(asked.suffix(2) == ["starting", nil], "\(asked)")
+        task.cancel()
+        try await task.value
+    }
+
     @Test func storesTrafficAndCheckpoints() async throws {
         let bench = Bench()
         let total = ResultStoreContract.total()
