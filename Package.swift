@@ -171,7 +171,7 @@ let package = Package(
         .testTarget(
             name: "CassandraStorageTests",
             dependencies: [
-                "CassandraStorage", "CassandraClient", "CassandraScript", "Storage", "StorageContract", "TestSupport", "Records",
+                "almanac", "CassandraStorage", "CassandraClient", "CassandraScript", "Storage", "StorageContract", "TestSupport", "Records",
                 "TimeSeries", "Telemetry",
                 nioCore, nioPosix, nioSSL, logging,
             ]),

@@ -22,7 +22,7 @@ struct CassandraErrors: Sendable {
         switch error.code {
         case .usage: return StorageError(.usage, message)
         case .authentication:
-            return StorageError(.usage, "\(message). Check user and password, and whether the nodes want TLS")
+            return StorageError(.unavailable, "\(message). Check user and password, and whether the nodes want TLS")
         case .server: return translated(error.serverError, message)
         default: return StorageError(.unavailable, message)
         }
@@ -30,7 +30,7 @@ struct CassandraErrors: Sendable {
 
     private func translated(_ error: ServerError?, _ message: String) -> StorageError {
         switch error?.code {
-        case .unauthorized: StorageError(.usage, "\(message). GRANT the user CREATE, ALTER, SELECT and MODIFY on the keyspace")
+        case .unauthorized: StorageError(.unavailable, "\(message). GRANT the user CREATE, ALTER, SELECT and MODIFY on the keyspace")
         case .invalid, .configError, .syntaxError: StorageError(.usage, "\(message). Is the keyspace there? `almanac init` makes it")
         case .unavailable: StorageError(.unavailable, "\(message). Too few replicas are up for the consistency level")
         default: StorageError(.unavailable, message)

@@ -75,7 +75,7 @@ package enum CassandraSchema {
         try await lock.release()
     }
 
-    /// 0 where there are no tables. Throws `usage` where there is no keyspace.
+    /// 0 where there are no tables. Throws `unavailable` where there is no keyspace: `init` may run after the roles.
     private static func applied(_ session: CassandraSession, _ keyspace: String) async throws -> Int {
         let tables = try await session.query(
             "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?",
@@ -83,7 +83,7 @@ package enum CassandraSchema {
         if tables.count == 0 {
             let spaces = try await session.query(
                 "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?", [.text(keyspace)], .idempotent)
-            if spaces.count == 0 { throw StorageError(.usage, "the keyspace \(keyspace) does not exist: run `almanac init`") }
+            if spaces.count == 0 { throw StorageError(.unavailable, "the keyspace \(keyspace) does not exist: run `almanac init`") }
             return 0
         }
         let rows = try await session.query("SELECT version FROM \(keyspace).almanac_schema WHERE id = 0", [], .idempotent)

@@ -49,7 +49,8 @@ private final class JobQueue: @unchecked Sendable {
     typealias Job = @Sendable () -> Void
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var jobs: [Job] = []
+    /// Of those taken nil: what a job holds must not end under the lock, as its end may submit another.
+    private var jobs: [Job?] = []
     private var head = 0
     private var stopped = false
 
@@ -83,6 +84,7 @@ private final class JobQueue: @unchecked Sendable {
             pthread_cond_wait(condition, mutex)
         }
         let job = jobs[head]
+        jobs[head] = nil
         head += 1
         // What is done leaves in large steps, also where some job always waits.
         if 2 * head >= jobs.count {

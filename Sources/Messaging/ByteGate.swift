@@ -49,7 +49,6 @@ package final class ByteGate: Sendable {
     }
 
     private func register(_ waiter: Waiter) {
-        let cancelled = Task.isCancelled
         let result = state.withLock { state -> Result<Void, any Error>? in
             if state.closed { return .failure(MessagingError(.closed, "the log is closed")) }
             if state.waiting.isEmpty && fits(waiter.bytes, state) {
@@ -57,7 +56,7 @@ package final class ByteGate: Sendable {
                 gauge.set(Double(state.used))
                 return .success(())
             }
-            if cancelled { return .failure(CancellationError()) }
+            if Task.isCancelled { return .failure(CancellationError()) }
             state.waiting.append(waiter)
             return nil
         }

@@ -73,7 +73,9 @@ extension ConfigurationSchema {
     static let cassandra = Section<CassandraSettings>(
         [
             .list("hosts", \.hosts, of: .target, "Some of the nodes; the others are learnt from them."),
-            .value("keyspace", \.keyspace, .keyspace, "The keyspace; `almanac init` makes it, and so does the first that connects."),
+            .value(
+                "keyspace", \.keyspace, .keyspace,
+                "The keyspace; `almanac init` makes it, the tables in it are made by the first that connects."),
             .value(
                 "replication_factor", \.replicationFactor, .integer(1...100), "Copies of each row, by SimpleStrategy; 1 on a single node."),
             .map(

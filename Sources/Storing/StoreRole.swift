@@ -52,7 +52,10 @@ package final class StoreRole: Sendable {
         }
         housekeeping.cancel()
         await housekeeping.value
-        try result.get()
+        do { try result.get() } catch {
+            status("stopped: \(error)")
+            throw error
+        }
     }
 
     private var stops: Bool { isStopping.load(ordering: .sequentiallyConsistent) }
@@ -60,7 +63,7 @@ package final class StoreRole: Sendable {
     // MARK: Consuming
 
     private func consume() async throws {
-        // A member that cannot write would keep its part from others, and say that it is ready until something comes.
+        // A member that cannot reach its store would keep its part from others, and say that it is ready until something comes.
         guard try await attempted("the store", { _ = try await self.store.series(Fingerprint(high: 0, low: 0)) }) != nil,
             let consumer = try await attempted("opening the topics", { try await self.openConsumer() })
         else { return }
@@ -76,7 +79,6 @@ package final class StoreRole: Sendable {
                 guard try await take(polled.records, consumer) else { break }
             }
         } catch {
-            status("stopped: \(error)")
             await consumer.close()
             throw error
         }

@@ -104,7 +104,9 @@ import TestSupport
             #expect(prediction.quantiles == prediction.quantiles.sorted())
             #expect(prediction.interval80.contains(prediction.expected))
         }
-        #expect(forecast.min.expected <= forecast.avg.expected && forecast.avg.expected <= forecast.max.expected)
+        for prediction in forecast.path + [forecast.avg] {
+            #expect(forecast.min.expected <= prediction.expected && prediction.expected <= forecast.max.expected)
+        }
     }
 
     @Test func seriesThatFollowFromTheirPast() {

@@ -16,10 +16,10 @@ struct RecentRangeTests {
         let below = departures([9.5, 0, 3, 9, 11, 0])
         #expect(below[..<5] == [0.5, 3, 0, 0, 2])
         #expect(abs(below[5] - (9 + 14.0 / 3) / 2) < 1e-12)
-        // The largest of two origins: at the first, all columns are as far as they can be.
-        let rows = [100.0, -100, 3, 9, 9, 9, 3, 7, 7, 7, 7, 7]
+        // The largest of two origins: path and maximum at the first, minimum at the second, where it is from 3 to 7.
+        let rows = [100.0, -100, 3, 9, 9, 9, 3, 7, 7, 7, 20, 7]
         let both = RecentRange.departures(rows, from: values, origins: ForecastOrigins(first: 6, stride: 1, count: 2), horizon: 3)
-        #expect(both == [91, 103, 0, 0, 0, 0])
+        #expect(both == [91, 103, 0, 0, 13, 0])
     }
 
     @Test func forecastsComeBack() throws {

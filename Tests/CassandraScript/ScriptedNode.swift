@@ -213,7 +213,7 @@ final class ScriptedNode: Sendable {
             let columns = Self.nodeColumns + [("rpc_address", 0x10), ("peer", 0x10)]
             return .rows(Reply.rows(columns, peers.map { row($0) + [.inet(.none4), bytes($0.host)] }))
         }
-        if text.contains("system_schema.keyspaces") {
+        if text.contains("replication FROM system_schema.keyspaces") {
             // map<text, text>
             let body = Reply.body { out in
                 out.writeMultipleIntegers(Int32(2), Int32(1), Int32(2))

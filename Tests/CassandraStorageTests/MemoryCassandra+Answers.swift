@@ -69,6 +69,7 @@ extension MemoryCassandra {
     }
 
     private func create(_ words: [String], _ tables: inout [String: Table]) -> ScriptedNode.Answer {
+        if words[1] == "KEYSPACE" { keyspaces.withLock { _ = $0.insert(words[5]) } }
         guard words[1] == "TABLE", let primary = words.firstIndex(of: "PRIMARY") else { return .void }
         let name = StatementText.bare(words[5])
         if tables[name] != nil { return .void }
@@ -152,6 +153,11 @@ extension MemoryCassandra {
             _ = value("?", "text")
             let name = String(decoding: value("?", "text") ?? [], as: UTF8.self)
             return .rows(Reply.rows([("table_name", 0x0D)], tables[name] == nil ? [] : [[.text(name)]]))
+        }
+        if words[from + 1] == "system_schema.keyspaces" {
+            let name = String(decoding: value("?", "text") ?? [], as: UTF8.self)
+            let isThere = keyspaces.withLock { $0.contains(name) }
+            return .rows(Reply.rows([("keyspace_name", 0x0D)], isThere ? [[.text(name)]] : []))
         }
         if words[from + 1] == "system_schema.columns" {
             _ = value("?", "text")

@@ -41,6 +41,7 @@ final class MemoryCassandra: Sendable {
     }
 
     let tables = Mutex<[String: Table]>([:])
+    let keyspaces = Mutex<Set<String>>([])
     /// Seconds added to the clock.
     let later = Mutex<Int64>(0)
     let refused = Mutex<[String]>([])

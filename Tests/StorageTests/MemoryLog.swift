@@ -12,6 +12,7 @@ final class MemoryLog: MessageLog {
         /// Thrown by the next calls of the kind, in order; nil lets one through.
         var failures: [Call: [MessagingError?]] = [:]
         var commits = 0
+        var consumers = 0
     }
 
     enum Call: Sendable { case consumer, poll, commit, produce }
@@ -42,6 +43,7 @@ final class MemoryLog: MessageLog {
     func records(_ topic: String) -> [ConsumerRecord] { state.withLock { $0.records[topic] ?? [] } }
     func committed(_ topic: String) -> Offset? { state.withLock { $0.committed[topic] } }
     var commits: Int { state.withLock { $0.commits } }
+    var consumers: Int { state.withLock { $0.consumers } }
 
     func produce(_ records: [ProducerRecord]) async throws {
         try check(.produce)
@@ -61,7 +63,8 @@ final class MemoryLog: MessageLog {
         return MemoryConsumer(
             log: self,
             positions: state.withLock { state in
-                Dictionary(uniqueKeysWithValues: topics.map { ($0, state.committed[$0] ?? 0) })
+                state.consumers += 1
+                return Dictionary(uniqueKeysWithValues: topics.map { ($0, state.committed[$0] ?? 0) })
             })
     }
 

@@ -110,6 +110,7 @@ private final class Bench: Sendable {
         let task = Task { try await role.run() }
         try await bench.wait { bench.statuses.withLock { $0.contains { $0 == "the store: away" } } }
         #expect(bench.statuses.withLock { !$0.contains(nil) })
+        #expect(bench.log.consumers == 0, "others have its part meanwhile")
         model.isAway.withLock { $0 = false }
         try await bench.wait { bench.statuses.withLock { $0.last == .some(nil) } }
         let asked = bench.statuses.withLock { $0 }

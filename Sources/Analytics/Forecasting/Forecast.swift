@@ -12,7 +12,8 @@ package struct Prediction: Sendable, Equatable {
     package var interval95: ClosedRange<Double> { quantiles[0]...quantiles[10] }
 }
 
-/// The next `horizon` values: their maximum, minimum and mean, each forecast directly, and the path.
+/// The next `horizon` values: their maximum, minimum and mean, each forecast directly, and the path. What is expected of the mean and of each
+/// step lies between what is expected of minimum and maximum.
 package struct Forecast: Sendable, Equatable {
     package let horizon: Int
     package let max: Prediction

@@ -1,4 +1,5 @@
-/// Where a series was just before an origin, and how far forecasts departed from there at past origins: they are not followed further.
+/// Where a series was just before an origin, and how far forecasts departed from there at past origins: they are not followed further, but
+/// for what `Reconciliation` moves afterwards.
 ///
 /// After a shift of level the candidates pull back to a level that is gone, so the last value is where a forecast may be at all times. But
 /// a series that has just burst for the first time is as likely to fall back: the path may also return to the median of the last five,

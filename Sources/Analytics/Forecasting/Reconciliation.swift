@@ -9,9 +9,10 @@ enum Reconciliation {
     static func combineMeans(_ row: inout [Double]) {
         let horizon = row.count - 3
         let (high, low, mean) = (row[horizon], row[horizon + 1], row[horizon + 2])
-        let ofPath = row[..<horizon].reduce(0) { $0 + $1 / Double(horizon) }
-        row[horizon + 2] += share * (ofPath - mean)
-        if horizon == 2 { row[horizon + 2] += share * ((high + low) / 2 - mean) }
+        // Distances, so that what is the same stays so to the digit.
+        let ofPath = row[..<horizon].reduce(0) { $0 + ($1 - mean) / Double(horizon) }
+        row[horizon + 2] += share * ofPath
+        if horizon == 2 { row[horizon + 2] += share * ((high - mean) / 2 + (low - mean) / 2) }
     }
 
     /// Moves maximum and minimum so that the mean lies between them: where they are no more than those of the last block, and were never

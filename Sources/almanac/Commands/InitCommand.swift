@@ -71,9 +71,7 @@ struct InitCommand: AsyncParsableCommand {
                 for line in report.lines { Output.line(line) }
             case .cassandra:
                 let options = try configuration.cassandraOptions()
-                let store = try CassandraStore(options)
-                try await waiting("Cassandra") { try await store.checkHealth() }
-                await store.close()
+                try await waiting("Cassandra") { try await CassandraSchema.install(options) }
                 Output.line("the keyspace \(options.keyspace) is there, its tables up to date")
             }
         } catch let error as StorageError {
