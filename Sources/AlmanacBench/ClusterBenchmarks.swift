@@ -1,8 +1,8 @@
 import Foundation
 import KafkaMessaging
 import MySQLStorage
-import TimeSeries
 import Records
+import TimeSeries
 
 /// Records of 10,000 samples through librdkafka's mock cluster in this process, or the broker and topic that ALMANAC_BENCH_KAFKA names
 /// (host:port/topic).

@@ -53,7 +53,8 @@ private final class JobQueue: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let maximumWaiting: Int
-    private var jobs: [Job] = []
+    /// Of those taken nil: what a job holds must not end under the lock, as its end may stop the threads.
+    private var jobs: [Job?] = []
     private var head = 0
     private var isStopped = false
     private var threads = 0
@@ -99,6 +100,7 @@ private final class JobQueue: @unchecked Sendable {
                 pthread_cond_wait(condition, mutex)
             }
             let job = jobs[head]
+            jobs[head] = nil
             head += 1
             if head == jobs.count || head > 1000 {
                 jobs.removeFirst(head)

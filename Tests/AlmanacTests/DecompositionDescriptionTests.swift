@@ -1,9 +1,9 @@
 import Analytics
 import Glibc
 import Records
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import almanac
 

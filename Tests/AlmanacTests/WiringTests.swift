@@ -1,7 +1,7 @@
 import Analyzing
 import Collecting
-import Foundation
 import Fetching
+import Foundation
 import HTTPKit
 import Logging
 import Serving

@@ -1,7 +1,7 @@
 import Glibc
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Analytics
 

@@ -1,6 +1,6 @@
 import Glibc
-import TimeSeries
 import TestSupport
+import TimeSeries
 
 @testable import Analytics
 

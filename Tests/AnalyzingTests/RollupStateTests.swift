@@ -1,10 +1,10 @@
-import TestSupport
 import Analytics
 import Foundation
 import Glibc
 import Records
 import Storage
 import Synchronization
+import TestSupport
 import Testing
 import TimeSeries
 

@@ -1,8 +1,8 @@
 import Foundation
 import History
 import Records
-import TimeSeries
 import Testing
+import TimeSeries
 
 @testable import Backfilling
 

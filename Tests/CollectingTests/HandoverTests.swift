@@ -1,9 +1,9 @@
 import Coordination
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 

@@ -1,9 +1,9 @@
 import Logging
 import Messaging
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 

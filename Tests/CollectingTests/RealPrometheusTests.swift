@@ -2,9 +2,9 @@ import Fetching
 import Foundation
 import Messaging
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 

@@ -1,7 +1,7 @@
 import Fetching
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 

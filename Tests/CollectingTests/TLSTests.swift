@@ -1,8 +1,8 @@
 import Fetching
 import Foundation
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 

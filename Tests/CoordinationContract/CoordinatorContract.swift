@@ -1,7 +1,7 @@
 import Coordination
 import Synchronization
-import Testing
 import TestSupport
+import Testing
 import TimeSeries
 
 /// A place where the processes of one installation coordinate.

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
-import Testing
 import TestSupport
+import Testing
 
 /// `almanac backfill` and `almanac transform` as programs.
 @Suite(.serialized) struct BackfillTests {

@@ -5,9 +5,9 @@ import Records
 import Storage
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 /// The process is killed again and again under load; what it acknowledged must all be there, once.
 @Suite(.serialized) struct CrashTests {

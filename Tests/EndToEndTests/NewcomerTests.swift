@@ -1,6 +1,6 @@
 import Foundation
-import Testing
 import TestSupport
+import Testing
 
 /// `almanac run` with nothing configured, as the first thing that a newcomer does.
 @Suite(.serialized) struct NewcomerTests {

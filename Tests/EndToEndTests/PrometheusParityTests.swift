@@ -1,7 +1,7 @@
 import Foundation
 import Records
-import Testing
 import TestSupport
+import Testing
 
 /// Against a real Prometheus that holds history: full windows at once, and the same values.
 @Suite(.serialized) struct PrometheusParityTests {

@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
-import Testing
 import TestSupport
+import Testing
 
 /// Vehicles without vehicles: a file of events sent to the program, and a fleet within it.
 @Suite(.serialized) struct ReplayTests {

@@ -1,9 +1,9 @@
 import Foundation
 import Glibc
 import Storage
+import TestSupport
 import Testing
 import TrafficTruth
-import TestSupport
 
 /// A simulated fleet posts to the program, which is killed again and again: every total, window and visit is the simulation's truth.
 @Suite(.serialized) struct TrafficCrashTests {

@@ -1,6 +1,6 @@
 import Exposition
-import Testing
 import TestSupport
+import Testing
 
 /// Damaged pages: the parser answers with rows or with an error that points into the page, and never crashes.
 @Suite struct MutationTests {

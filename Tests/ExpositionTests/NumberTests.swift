@@ -1,7 +1,7 @@
 import Exposition
 import Glibc
-import Testing
 import TestSupport
+import Testing
 
 /// Values come out bit for bit as `strtod` reads them.
 @Suite struct NumberTests {

@@ -1,6 +1,6 @@
 import Exposition
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct WriterTests {
     @Test func writesAPage() {

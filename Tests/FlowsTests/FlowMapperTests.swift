@@ -1,7 +1,7 @@
 import Records
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Flows
 

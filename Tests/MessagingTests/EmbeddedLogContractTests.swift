@@ -1,8 +1,8 @@
-import TestSupport
-import MessagingContract
 import Glibc
 import Logging
+import MessagingContract
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
 

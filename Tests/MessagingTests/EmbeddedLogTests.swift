@@ -1,8 +1,8 @@
-import TestSupport
-import MessagingContract
 import Logging
+import MessagingContract
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
 

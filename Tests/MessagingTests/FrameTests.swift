@@ -1,5 +1,5 @@
-import TestSupport
 import MessagingContract
+import TestSupport
 import Testing
 import TimeSeries
 

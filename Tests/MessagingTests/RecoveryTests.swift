@@ -1,6 +1,6 @@
-import TestSupport
-import MessagingContract
 import Logging
+import MessagingContract
+import TestSupport
 import Testing
 import TimeSeries
 

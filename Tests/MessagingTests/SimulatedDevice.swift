@@ -1,8 +1,8 @@
-import TestSupport
-import MessagingContract
 import Dispatch
 import Glibc
+import MessagingContract
 import Synchronization
+import TestSupport
 
 @testable import Messaging
 

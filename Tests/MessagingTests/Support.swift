@@ -1,9 +1,9 @@
-import TestSupport
-import MessagingContract
 import Foundation
 import Logging
+import MessagingContract
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
 

@@ -9,9 +9,9 @@ import ServiceLifecycle
 import Storage
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Serving
 

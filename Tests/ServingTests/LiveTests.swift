@@ -1,8 +1,8 @@
 import Records
 import Storage
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Serving
 

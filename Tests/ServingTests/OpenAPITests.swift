@@ -1,8 +1,8 @@
 import HTTPKit
 import HTTPTypes
+import Hummingbird
 import HummingbirdTesting
 import Messaging
-import Hummingbird
 import Records
 import Storage
 import Testing

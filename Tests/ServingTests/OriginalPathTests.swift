@@ -1,5 +1,5 @@
-import HTTPTypes
 import HTTPKit
+import HTTPTypes
 import HummingbirdTesting
 import Records
 import Storage

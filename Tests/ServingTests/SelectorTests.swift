@@ -2,9 +2,9 @@ import HTTPKit
 import HTTPTypes
 import Records
 import Storage
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Serving
 

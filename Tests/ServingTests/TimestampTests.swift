@@ -1,7 +1,7 @@
 import Foundation
-import TimeSeries
-import Testing
 import TestSupport
+import Testing
+import TimeSeries
 
 @testable import Serving
 

@@ -1,13 +1,13 @@
 import HTTPKit
 import HTTPTypes
+import Hummingbird
 import HummingbirdTesting
 import Messaging
-import Hummingbird
 import Records
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Serving
 

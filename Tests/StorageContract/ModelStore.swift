@@ -1,7 +1,7 @@
-import TestSupport
 import Records
 import Storage
 import Synchronization
+import TestSupport
 import TimeSeries
 
 /// The contract in its plainest form, in memory: what the other stores are compared with, and the store of the role's tests.

@@ -1,6 +1,6 @@
-import TestSupport
 import Records
 import Storage
+import TestSupport
 import Testing
 import TimeSeries
 

@@ -1,7 +1,7 @@
-import TestSupport
 import Records
 import Storage
 import Synchronization
+import TestSupport
 import TimeSeries
 
 /// Set once, seen by all.

@@ -1,7 +1,7 @@
-import TestSupport
-import StorageContract
 import Foundation
 import Storage
+import StorageContract
+import TestSupport
 import Testing
 
 struct SQLiteBackend: StoreBackend {

@@ -1,7 +1,7 @@
-import TestSupport
-import StorageContract
 import Messaging
+import StorageContract
 import Synchronization
+import TestSupport
 import TimeSeries
 
 /// A log in memory that does what the messaging contract says, one partition each topic, and fails when told to.

@@ -1,8 +1,8 @@
-import TestSupport
-import StorageContract
 import Foundation
 import Records
 import Storage
+import StorageContract
+import TestSupport
 import Testing
 import TimeSeries
 

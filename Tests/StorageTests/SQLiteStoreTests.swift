@@ -1,9 +1,9 @@
-import TestSupport
-import StorageContract
 import Foundation
 import GRDB
 import Records
+import StorageContract
 import Synchronization
+import TestSupport
 import Testing
 import TimeSeries
 

@@ -1,11 +1,11 @@
-import TestSupport
-import StorageContract
 import Logging
 import Messaging
 import Records
 import Storage
+import StorageContract
 import Synchronization
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
 

@@ -1,7 +1,7 @@
-import TestSupport
-import StorageContract
 import Records
 import Storage
+import StorageContract
+import TestSupport
 import Testing
 import TimeSeries
 

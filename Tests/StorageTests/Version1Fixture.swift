@@ -1,7 +1,7 @@
-import TestSupport
-import StorageContract
 import GRDB
 import Records
+import StorageContract
+import TestSupport
 import Testing
 import TimeSeries
 

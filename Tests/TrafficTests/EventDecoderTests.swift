@@ -1,6 +1,6 @@
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Traffic
 

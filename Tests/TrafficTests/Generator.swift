@@ -1,5 +1,5 @@
-import TimeSeries
 import TestSupport
+import TimeSeries
 
 @testable import Traffic
 

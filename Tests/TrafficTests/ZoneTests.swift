@@ -1,7 +1,7 @@
 import Foundation
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Traffic
 

@@ -5,9 +5,9 @@ import Logging
 import Messaging
 import Records
 import Telemetry
+import TestSupport
 import Testing
 import TimeSeries
-import TestSupport
 
 @testable import Collecting
 
