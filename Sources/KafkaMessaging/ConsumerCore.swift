@@ -35,6 +35,9 @@ final class ConsumerCore: @unchecked Sendable {
     private var memberID = ""
     /// The group has forgotten this member: a new client is needed.
     private var isForgotten = false
+    /// The group has handed out its partitions to this member, maybe none, and has not taken them away since.
+    private var hasPart = false
+    var isMember: Bool { group == nil || hasPart }
     private var lastPoll = ContinuousClock.Instant.now
     var positions = ConsumerPositions()
     private var reader = KafkaRecordReader()
@@ -241,6 +244,7 @@ final class ConsumerCore: @unchecked Sendable {
             ($0.topic, $0.partition) < ($1.topic, $1.partition)
         }
         let isAssignment = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+        hasPart = isAssignment || (hasPart && rd_kafka_assignment_lost(handle) == 0)
         if isAssignment { client.noteAssignment() }
         if places.isEmpty {
             // Nothing to tell, but the library waits for the call.
@@ -279,8 +283,9 @@ final class ConsumerCore: @unchecked Sendable {
         var lost = Set(positions.next.keys)
         // Told, but not carried out.
         if let announcement { lost.formUnion(announcement.revoked) }
+        if case .assign(let places)? = change { lost.formUnion(places) }
         for place in lost { context.metrics.lag(group: group, place, 0) }
-        (positions, change, starts, memberID, isForgotten) = (ConsumerPositions(), nil, [:], "", false)
+        (positions, change, starts, memberID, isForgotten, hasPart) = (ConsumerPositions(), nil, [:], "", false, false)
         announcement = nil
         if !lost.isEmpty {
             var batch = ConsumedBatch()

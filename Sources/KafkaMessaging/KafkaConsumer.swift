@@ -26,7 +26,11 @@ final class KafkaConsumer: MessageConsumer {
         try Task.checkCancellation()
         let token = PollToken()
         return try await withTaskCancellationHandler {
-            try await run { try $0.poll(maxBytes: max(1, maxBytes), timeout: timeout, token: token) }
+            try await run {
+                var batch = try $0.poll(maxBytes: max(1, maxBytes), timeout: timeout, token: token)
+                batch.isMember = $0.isMember
+                return batch
+            }
         } onCancel: {
             token.cancel()
             core.wake()

@@ -1,4 +1,5 @@
 import CRdKafka
+import Glibc
 import Messaging
 import TimeSeries
 
@@ -28,16 +29,17 @@ enum KafkaKey {
 
 /// Messages of the library as records.
 struct KafkaRecordReader {
-    /// Topics by their handle: a name is made once, not per record.
-    private var names: [OpaquePointer: String] = [:]
+    /// Topics by their handle: a name is made once, not per record. Its bytes are compared each time, since a handle that was freed may come back
+    /// as that of another topic.
+    private var names: [OpaquePointer: (bytes: [CChar], name: String)] = [:]
 
     mutating func topic(_ handle: OpaquePointer?) -> String {
-        guard let handle else { return "" }
-        if let known = names[handle] { return known }
-        let name = String(cString: rd_kafka_topic_name(handle))
+        guard let handle, let bytes = rd_kafka_topic_name(handle) else { return "" }
+        if let known = names[handle], strcmp(bytes, known.bytes) == 0 { return known.name }
+        let name = String(cString: bytes)
         // Handles come and go with assignments.
         if names.count >= 1000 { names = [:] }
-        names[handle] = name
+        names[handle] = (Array(UnsafeBufferPointer(start: bytes, count: strlen(bytes) + 1)), name)
         return name
     }
 

@@ -87,6 +87,8 @@ package struct ConsumedBatch: Sendable {
     package var assigned: [TopicPartition] = []
     /// Partitions that have gone to others: stop emitting for them. Comes before `assigned`: a partition in both was lost and came back.
     package var revoked: [TopicPartition] = []
+    /// The group has given this member its part, which may be nothing; false while it joins. Always true of a reader in no group.
+    package var isMember = true
 
     package init() {}
 }

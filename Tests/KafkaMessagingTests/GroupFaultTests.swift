@@ -162,6 +162,19 @@ import TimeSeries
         await stage.log.close()
     }
 
+    @Test func whoCannotJoinIsNoMember() async throws {
+        let stage = try await Stage { $0.requestTimeout = 1000 }
+        stage.cluster.setDown()
+        let consumer = try await stage.log.consumer(topics: ["t"], group: "g")
+        for _ in 0..<5 {
+            let isMember = (try? await consumer.poll(maxBytes: 1000, timeout: 100))?.isMember
+            #expect(isMember != true)
+        }
+        stage.cluster.setUp()
+        try await eventually("it joins") { (try? await consumer.poll(maxBytes: 1000, timeout: 100))?.isMember == true }
+        await stage.log.close()
+    }
+
     @Test func anOffsetThatIsNotThereLeadsToTheEarliestAndIsTold() async throws {
         let stage = try await Stage()
         try await stage.log.produce([record("t", "a"), record("t", "b")])

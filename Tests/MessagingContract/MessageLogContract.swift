@@ -29,6 +29,7 @@ package enum MessageLogContract {
         Case(name: "a lower offset can be committed", run: commitLower),
         Case(name: "a new group begins at the earliest", run: newGroupBeginsAtEarliest),
         Case(name: "members share the partitions and take over", run: groupsShareAndTakeOver),
+        Case(name: "a member for whom no partition is left is one all the same", run: standsBy),
         Case(name: "groups do not disturb each other", run: groupsAreIndependent),
         Case(name: "seek", run: seek),
         Case(name: "tail from the earliest and the end", run: tails),
@@ -186,6 +187,20 @@ package enum MessageLogContract {
         await b.close()
         let taken = try await poll(a) { held($0) == left && records($0).count >= 20 }
         #expect(Set(records(taken).map { text($0.value) }) == Set(gotB.map { text($0.value) }))
+        await log.close()
+    }
+
+    static func standsBy(_ harness: any LogHarness) async throws {
+        let log = try await harness.open(topics: ["t": 1])
+        let members = [try await log.consumer(topics: ["t"], group: "g"), try await log.consumer(topics: ["t"], group: "g")]
+        var told: [[ConsumedBatch]] = [[], []]
+        func settled() -> Bool { told.allSatisfy { $0.last?.isMember == true } && told.flatMap(held).count == 1 }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !settled() && ContinuousClock.now < deadline {
+            for (i, member) in members.enumerated() { told[i].append(try await member.poll(maxBytes: 1 << 20, timeout: 50)) }
+        }
+        #expect(settled(), "\(told.map { ($0.last?.isMember, held($0)) })")
+        #expect(told.joined().allSatisfy { $0.isMember || ($0.assigned.isEmpty && $0.records.isEmpty) })
         await log.close()
     }
 

@@ -66,13 +66,12 @@ final class StageRole<Stage: PartitionStage>: Sendable {
 
     private func work(_ owned: inout [Int32: Partition], _ consumer: any MessageConsumer) async throws {
         var isMore = false
-        waiting.say("an assignment of partitions", part: "start")
         while !Task.isCancelled {
             let timeout: Milliseconds = isMore ? 0 : loads.isEmpty ? 250 : 20
             let batch = try await waiting.retrying("the topic \(options.topic)") {
                 try await consumer.poll(maxBytes: StageRole.pollBytes, timeout: timeout)
             }
-            waiting.say(nil, part: "start")
+            waiting.say(batch.isMember ? nil : "an assignment of partitions", part: "start")
             for place in batch.revoked { drop(place.partition, &owned) }
             for place in batch.assigned {
                 drop(place.partition, &owned)
@@ -127,7 +126,7 @@ final class StageRole<Stage: PartitionStage>: Sendable {
     private func endSilentReplays(_ owned: inout [Int32: Partition]) async {
         for (partition, state) in owned {
             guard let end = state.silentReplay(longerThan: options.replayPatience) else { continue }
-            let isEmptied = await takeover.isEmptied(partition, before: end)
+            let isEmptied = await takeover.isEmptied(partition, from: state.position, before: end)
             owned[partition]?.silentSince = .now
             owned[partition]?.isEmptied = isEmptied
             if isEmptied { logger.warning("the records of \(options.name(of: partition)) that are to be read again are no longer there") }
