@@ -56,9 +56,11 @@ package struct Moments: Sendable, Equatable {
         if other.max > max { max = other.max }
     }
 
-    /// Sample standard deviation (divisor n-1); nil below two values. Infinite where `m2` overflowed.
+    /// Sample standard deviation (divisor n-1); nil below two values and where `m2` underflowed (values that differ by less than 1e-154).
+    /// Infinite where `m2` overflowed.
     @inlinable package var stddev: Double? {
-        count > 1 ? (m2 / Double(count - 1)).squareRoot() : nil
+        if count < 2 || (m2 < .leastNormalMagnitude && min < max) { return nil }
+        return (m2 / Double(count - 1)).squareRoot()
     }
 }
 

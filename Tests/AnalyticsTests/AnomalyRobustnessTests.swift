@@ -133,6 +133,32 @@ import TimeSeries
         #expect(bank.counts[1] == TailBank.forgetting / 2 && Int(bank.filled[1]) == TailBank.depth / 2 + 1)
     }
 
+    @Test("one wild sample does not hide what comes later", arguments: [1e3, 1e6, 0x1p64])
+    func wildSample(_ wild: Double) {
+        var series = AnomalySeries(seed: 14)
+        var values: [Double?] = series.values(.persistent, count: 120_000)
+        values[10_000] = wild
+        // Each 30 samples, some fifteen deviations high.
+        for onset in [75_000, 110_000] { for i in onset..<(onset + 30) { values[i] = (values[i] ?? 0) + 50 } }
+        let found = AnomalySeries.incidents(AnomalySeries.events(values)).map(\.onset)
+        for onset in [75_000, 110_000] {
+            let near = AnomalySeries.time(onset - 1)...AnomalySeries.time(onset + 30)
+            #expect(found.contains { near.contains($0) }, "after \(wild): \(found)")
+        }
+    }
+
+    @Test("values that no profile could hold are passed over, and the state stays readable")
+    func farFromTheFirst() throws {
+        var detector = AnomalyDetector()
+        for i in 0..<5_000 {
+            let value = i % 2 == 0 ? 1.0 : i % 3 == 0 ? 3e39 : -9e37
+            let event = detector.update(time: AnomalySeries.time(i), value: value)
+            #expect(detector.score.isFinite)
+            if let event { #expect(event.expected.isFinite) }
+        }
+        #expect(try #require(AnomalyDetector(decoding: detector.encode())) == detector)
+    }
+
     @Test("the surprise of an exponential tail is its true one", arguments: [1, 2, 3] as [UInt64])
     func calibration(_ seed: UInt64) {
         // Over 30,000 values, surprises above 3 should be about one in a thousand.

@@ -281,6 +281,17 @@ import Testing
         #expect(state.pendingForecast == nil)
     }
 
+    /// Forecasts of a series that was never negative are not either, until it is.
+    @Test func whatHasBecomeNegativeIsForecastSo() throws {
+        var random = SplitMix64(seed: 8)
+        var values = random.noise(600).map { abs(5 + $0) }
+        let model = try #require(ForecastModel.fit(values.span, horizon: 10).value)
+        #expect(try #require(model.forecast(from: values.span).value).min.quantiles.allSatisfy { $0 >= 0 })
+        values += [-20.3, -19.8, -20.1]
+        let forecast = try #require(model.forecast(from: values.span).value)
+        #expect(forecast.path[0].interval95.lowerBound < -15 && forecast.min.expected < -15)
+    }
+
     @Test func bytesOfAnotherVersionAreRefused() throws {
         var random = SplitMix64(seed: 17)
         var bytes = ForecastState(model: try #require(ForecastModel.fit(random.noise(300).span, horizon: 10).value)).encode()

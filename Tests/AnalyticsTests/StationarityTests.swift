@@ -106,6 +106,19 @@ import Testing
         #expect(StationarityVerdict.constant.rawValue == "constant")
     }
 
+    /// Where nothing is left to test there is no value; statsmodels gives what rounding makes of it.
+    @Test func noLevelIsLeftToTest() {
+        let changedEarly = [Double](repeating: 4, count: 5) + [Double](repeating: 5, count: 2_875)
+        #expect(augmentedDickeyFuller(of: changedEarly).value == nil)
+        for count in [20, 80, 3_000] {
+            #expect(augmentedDickeyFuller(of: (0..<count).map { Double($0) * 0.1 }).value == nil)
+            #expect(augmentedDickeyFuller(of: (0..<count).map { 1e9 - Double($0) * 0.3 }).value == nil)
+        }
+        // A little noise on a line is something to test.
+        var random = SplitMix64(seed: 5)
+        #expect(augmentedDickeyFuller(of: random.noise(300).enumerated().map { Double($0) * 0.1 + $1 * 1e-6 }).value != nil)
+    }
+
     @Test func verdictsOnSeriesOfKnownKind() {
         var random = SplitMix64(seed: 21)
         #expect(stationarity(of: random.noise(2000)).verdict.value == .stationary)

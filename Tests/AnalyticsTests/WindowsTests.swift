@@ -20,7 +20,7 @@ import TimeSeries
             guard i > 0 else { continue }
             let before = samples[i - 1]
             let increase = sample.value >= before.value ? sample.value - before.value : sample.value
-            if before.value.isNaN || sample.value.isNaN { continue }
+            if !before.value.isFinite || !sample.value.isFinite { continue }
             let rate = increase / (Double(sample.time - before.time) / 1000)
             if rate.isFinite { out.append((sample.time, rate)) }
         }

@@ -52,4 +52,12 @@ import Testing
         let constant = [Double](repeating: 0.1, count: 999).withUnsafeBufferPointer { Moments(of: $0) }
         #expect(constant.stddev == 0 && constant.mean == 0.1)
     }
+
+    /// Values differ, but their squares are too small for a double: that is not the same as no deviation.
+    @Test func squaresThatUnderflowGiveNoDeviation() {
+        let tiny = [1e-300, 3e-300, -2e-300].withUnsafeBufferPointer { Moments(of: $0) }
+        #expect(tiny.stddev == nil && tiny.min == -2e-300 && tiny.max == 3e-300)
+        let constant = [1e-300, 1e-300].withUnsafeBufferPointer { Moments(of: $0) }
+        #expect(constant.stddev == 0)
+    }
 }

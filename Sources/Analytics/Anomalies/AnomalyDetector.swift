@@ -14,12 +14,14 @@ import TimeSeries
 ///
 /// - Cold start: a p-value below 1/n^2 is never claimed from n samples, so no incident can open before `samplesNeeded`. The daily profile
 ///   speaks from the second day on.
-/// - NaN and infinity are passed over, and so is a sample that is not later than the last.
+/// - NaN, infinity and what is 1e38 or more, or as far from the first sample, are passed over (the tails are single-precision), and so is a sample
+///   that is not later than the last.
 /// - After a gap (more than 8 intervals) residuals and steps are not judged for one sample; an open incident is closed.
 /// - Counters are to be given as rates, so that a reset is no jump.
 /// - A constant series gives no incident; its first change does.
 package struct AnomalyDetector: Sendable, Equatable {
     package static let gapIntervals = 8.0
+    private static let largest = 1e38
 
     package let options: AnomalyOptions
     var tails = TailBank(tails: AnomalyCause.allCases.count)
@@ -49,7 +51,7 @@ package struct AnomalyDetector: Sendable, Equatable {
     /// opened, became more surprising by the margin, or ended.
     package mutating func update(time now: Milliseconds, value: Double) -> AnomalyEvent? {
         score = 0
-        guard value.isFinite, abs(value) < 1e300 else { return nil }
+        guard value.isFinite, abs(value) < Self.largest, abs(value - statistics.origin) < Self.largest else { return nil }
         let bin = DailyProfile.bin(now)
         guard statistics.count > 0 else {
             statistics.start(value, bin: bin)

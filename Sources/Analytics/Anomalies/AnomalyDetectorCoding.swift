@@ -40,8 +40,15 @@ extension AnomalyDetector {
         incident.walk(&coder)
     }
 
+    /// Times that can be subtracted from each other.
+    private static var latest: Milliseconds { 1 << 53 }
+    private static var longestInterval: Double { 366 * 86_400_000 }
+
     private var isPlausible: Bool {
-        interval.isFinite && interval >= 0 && statistics.isPlausible && !tails.peaks.contains { !$0.isFinite }
+        (-Self.latest...Self.latest).contains(time) && (0...Self.longestInterval).contains(interval) && held.isFinite && sinceHeld >= 0
+            && (-Self.latest...Self.latest).contains(incident.onset) && (0...Self.latest).contains(incident.suspectSince)
+            && (-Self.latest...Self.latest).contains(incident.suspectLast) && incident.surprise.isFinite && statistics.isPlausible
+            && !tails.peaks.contains { !$0.isFinite }
             && tails.filled.allSatisfy { $0 <= TailBank.depth } && tails.counts.allSatisfy { (0..<TailBank.forgetting).contains($0) }
             && incident.quiet >= 0
     }

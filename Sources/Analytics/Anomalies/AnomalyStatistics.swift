@@ -14,6 +14,9 @@ struct AnomalyStatistics: Sendable, Equatable {
     private static let fewUnchanged = 8.0
     /// Samples for which one drift counts once.
     private static let driftRun: UInt8 = 80
+    /// Samples are learnt as at most so many usual distances from the long mean: else one wild one would hide all that comes in a year. They are
+    /// judged as they are.
+    private static let farthest = 1_000.0
 
     var count = 0.0
     var last = 0.0
@@ -76,16 +79,18 @@ struct AnomalyStatistics: Sendable, Equatable {
     mutating func take(_ x: Double, bin: Int, expected: Double, afterGap: Bool, _ tails: inout TailBank) -> (Double, AnomalyCause) {
         count += 1
         let profile = daily.mean(bin)
-        let step = abs(x - last)
+        let reach = spread > 0 && count > Self.long ? Self.farthest * spread : .infinity
+        let learnt = min(max(x, longMean - reach), longMean + reach)
+        let step = min(abs(x - last), reach)
         unchanged = step == 0 ? unchanged + 1 : 0
         let residual = x - expected
-        spread += (abs(x - longMean) - spread) / min(count, Double(TailBank.forgetting))
+        spread += (abs(learnt - longMean) - spread) / min(count, Double(TailBank.forgetting))
         let least = Self.indifference * spread
         // What was usual before this sample.
         let usual = longMean
-        if afterGap { forecastMean = x } else { learnErrors(x, profile, step) }
-        learnMeans(x, profile, step, afterGap: afterGap)
-        daily.add(x, bin: bin)
+        if afterGap { forecastMean = learnt } else { learnErrors(learnt, profile, step) }
+        learnMeans(learnt, profile, step, afterGap: afterGap)
+        daily.add(learnt, bin: bin)
         last = x
 
         var worst = (0.0, AnomalyCause.highValue)

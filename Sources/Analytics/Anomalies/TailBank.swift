@@ -11,7 +11,8 @@ func logarithm10(_ x: Double) -> Double { log10(x) }
 struct TailBank: Sendable, Equatable {
     /// Values kept of each tail.
     static let depth = 12
-    /// At this count every second peak and half of the count are dropped: what is older weighs ever less.
+    /// At this count every second peak, the greatest first, and half of the count are dropped: what is older weighs ever less, and a single
+    /// wild sample does not set the tail for good.
     static let forgetting: Int32 = 32_768
     /// The greatest surprise given, and the greatest in logarithms of the count: a p-value below 1/n^2 cannot be known from n samples.
     static let ceiling = 10.0
@@ -118,8 +119,8 @@ struct TailBank: Sendable, Equatable {
     }
 
     private mutating func thin(_ tail: Int, _ first: Int) -> Int {
-        let kept = (Int(filled[tail]) + 1) / 2
-        for i in 0..<kept { peaks[first + i] = peaks[first + 2 * i] }
+        let kept = Int(filled[tail]) / 2
+        for i in 0..<kept { peaks[first + i] = peaks[first + 2 * i + 1] }
         filled[tail] = UInt8(kept)
         counts[tail] /= 2
         return kept

@@ -47,6 +47,9 @@ package struct ForecastModel: Sendable {
         }
     }
 
+    /// The series was constant when it was fitted, and `value`, its newest, is another.
+    package func isRefuted(by value: Double) -> Bool { kind == .constant && value != scaling.mean }
+
     var remark: String? {
         switch kind {
         case .constant: "constant"
@@ -119,6 +122,9 @@ package struct ForecastModel: Sendable {
         guard history.count > 0 else { return .failure(.tooShort(count: 0, minimum: 1)) }
         for t in 0..<history.count where !history[t].isFinite { return .failure(.notFinite(index: t)) }
         guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
+        // A series that was never negative when it was fitted may have become so since.
+        var floor = scaling.floor
+        for t in 0..<history.count where history[t] < floor { floor = -.infinity }
         // What lies further back does not matter.
         let start = max(0, history.count - parts.pool.reach)
         var values = [Double](repeating: 0, count: history.count - start)
@@ -130,20 +136,34 @@ package struct ForecastModel: Sendable {
         RecentRange(values, horizon: horizon)?.confine(&centre, to: parts.departures)
         if kind == .short { Reconciliation.includeMean(&centre) } else { Reconciliation.combineMeans(&centre) }
         let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
-        return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals))
+        return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals, floor: floor, awakened: awakened(values)))
     }
 
     struct Outlook {
         let centre: [Double]
         let scale: Double
         let residuals: ResidualQuantiles
+        /// No value is forecast below it.
+        let floor: Double
+        /// Of a series that stood still and moves: what its last steps say, for columns of which the past knows no residual.
+        let awakened: ResidualQuantiles?
+    }
+
+    /// Where nearly all residuals are those of a standstill, their quantiles are zero for as long as that is remembered, and no factor widens them.
+    private func awakened(_ values: [Double]) -> ResidualQuantiles? {
+        let recent = Array(values.suffix(8))
+        guard kind == .sticky, recent.count == 8, zip(recent, recent.dropFirst()).count(where: { $0 != $1 }) >= 4 else { return nil }
+        return ShortHistory(recent, isSticky: true).residuals(horizon: horizon)
     }
 
     func forecast(_ outlook: Outlook, widths: IntervalWidths?) -> Answer<Forecast> {
         let predictions = outlook.centre.indices.map { s in
-            let offsets = outlook.residuals.column(s).map { Double($0) * outlook.scale }
+            var offsets = outlook.residuals.column(s).map { Double($0) * outlook.scale }
+            if let awakened = outlook.awakened, offsets[1] == offsets[ResidualQuantiles.levelCount - 2] {
+                offsets = awakened.column(s).map(Double.init)
+            }
             let widened = widths?.apply(to: offsets, column: s, horizon: horizon) ?? offsets
-            return prediction(outlook.centre[s], widened)
+            return prediction(outlook.centre[s], widened, floor: outlook.floor)
         }
         guard predictions.allSatisfy({ $0.quantiles.allSatisfy(\.isFinite) }) else { return .none(.overflow) }
         let agreed = Reconciliation.order(predictions)
@@ -153,8 +173,8 @@ package struct ForecastModel: Sendable {
         )
     }
 
-    private func prediction(_ centre: Double, _ offsets: [Double]) -> Prediction {
-        let quantiles = offsets.map { max(scaling.restore(centre + $0), scaling.floor) }
+    private func prediction(_ centre: Double, _ offsets: [Double], floor: Double) -> Prediction {
+        let quantiles = offsets.map { max(scaling.restore(centre + $0), floor) }
         return Prediction(expected: quantiles[ResidualQuantiles.levelCount / 2], quantiles: quantiles)
     }
 }

@@ -30,7 +30,7 @@ package struct AugmentedDickeyFuller: Sendable, Equatable {
 ///
 /// - Parameter maximumLag: default ceil(12 (n / 100)^(1/4)), at most n / 2 - 1 - the number of deterministic terms.
 /// - Returns: no value for a constant or not finite series, fewer than 4 values (6 with trend), an invalid lag, or a series that follows
-///   exactly from its own past. Complexity: O(n * lags); about 60 us for n = 2,880 and 28 lags.
+///   exactly from its own past, as a straight line does and one that changed in its first `lags` values alone. Complexity: O(n * lags); about 60 us for n = 2,880 and 28 lags.
 package func augmentedDickeyFuller(
     of values: Span<Double>, terms: DeterministicTerms = .constant, lags: LagSelection = .aic, maximumLag: Int? = nil
 ) -> Answer<AugmentedDickeyFuller> {
@@ -65,6 +65,7 @@ extension AugmentedDickeyFuller {
     static func test(
         _ design: DickeyFullerDesign, _ series: CenteredSeries, terms: DeterministicTerms, lags: LagSelection
     ) -> Answer<AugmentedDickeyFuller> {
+        if design.isStraight { return .none(.exact) }
         let deterministic: [DickeyFullerDesign.Column] = terms == .constant ? [.one] : [.one, .trend]
         var chosen = design.maximumLag
         var criterion: Double?
@@ -77,8 +78,9 @@ extension AugmentedDickeyFuller {
         let differences = chosen == 0 ? [] : (1...chosen).map { DickeyFullerDesign.Column.difference($0) }
         let fit = design.regress(on: deterministic + differences + [.level], firstRow: chosen)
         let observations = design.differenceCount - chosen
+        // Where the level changed in the first rows alone, it is constant on those left and says nothing.
         guard let level = fit.coordinates.last, let residual = fit.residuals.last, let rank = fit.ranks.last,
-            observations > rank, !isExact(residual, level)
+            rank > (fit.ranks.dropLast().last ?? 0), observations > rank, !isExact(residual, level)
         else { return .none(.exact) }
         let statistic = level / (residual / Double(observations - rank)).squareRoot()
         guard statistic.isFinite else { return .none(.exact) }

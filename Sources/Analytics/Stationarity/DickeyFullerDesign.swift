@@ -8,6 +8,8 @@ struct DickeyFullerDesign {
     let maximumLag: Int
     /// Number of differences.
     let differenceCount: Int
+    /// All differences are the same, but for the rounding of the values.
+    let isStraight: Bool
     private let levels: CenteredSeries
     private let differences: [Double]
     /// Symmetric, row-major, in the order of `Column`.
@@ -39,6 +41,10 @@ struct DickeyFullerDesign {
             guard let p = d.baseAddress else { return }
             Kernels.affine(p, count: m, minus: Kernels.sum(p, count: m) / Double(m), times: 1)
         }
+        var largest = 0.0
+        for t in 0...m { largest = max(largest, abs(values[t]) * levels.shrink) }
+        let rounding = 4 * largest.ulp * levels.factor
+        isStraight = d.allSatisfy { abs($0) <= rounding }
         differences = d
         products = Self.crossProducts(levels: levels, differences: d, maximumLag: maximumLag)
     }

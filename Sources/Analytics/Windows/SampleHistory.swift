@@ -160,12 +160,12 @@ struct SealedChunk: Sendable {
     }
 }
 
-/// Per-second rate between two samples of a counter; NaN where there is none. A fall is a restart from zero (as Prometheus' `increase`
-/// counts it).
+/// Per-second rate between two samples of a counter; NaN where there is none, or one is infinite. A fall is a restart from zero (as Prometheus'
+/// `increase` counts it).
 @inlinable
 package func counterRate(_ fromTime: Int64, _ from: Double, _ toTime: Int64, _ to: Double) -> Double {
-    if fromTime == .min || toTime <= fromTime { return .nan }
-    let increase = to >= from ? to - from : (from.isNaN || to.isNaN ? .nan : to)
+    if fromTime == .min || toTime <= fromTime || !from.isFinite || !to.isFinite { return .nan }
+    let increase = to >= from ? to - from : to
     return increase / (Double(toTime - fromTime) / 1000)
 }
 
