@@ -54,7 +54,9 @@ extension AnalyzerState {
     private mutating func evenSeries(_ id: Int32, at t: Milliseconds) -> EvenSeries {
         let span = max(options.profileSpan, options.forecastSpan)
         let (times, values) = table[id].history.analysedSamples(from: t - span, to: t, scratch: &scratch)
-        return EvenSeries(times: times, values: values, span: span)
+        return EvenSeries(
+            times: times, values: values, span: span, known: table[id].models.forecaster?.step,
+            least: isForecast(id) ? SeriesForecaster.leastStep(horizon: options.forecastHorizon) : 1)
     }
 
     private mutating func profile(_ id: Int32, _ series: EvenSeries, at t: Milliseconds) -> ProfileResult {
@@ -71,71 +73,13 @@ extension AnalyzerState {
         let key = table[id].key
         var result = ForecastResult(
             series: key, time: t, revision: revision(of: key.id.shard), horizon: options.forecastHorizon, step: series.step)
-        guard t - series.end <= max(4 * series.step, options.idleTimeout) else {
-            result.reason = "no sample since \((t - series.end) / 1000) s"
-            return result
-        }
-        let steps = Int(max(1, min(1_440, options.forecastHorizon / series.step)))
-        let answer = model(id, series, steps: steps, at: t)
-        guard let forecast = answer.value else {
-            result.reason = answer.reason
-            return result
-        }
-        result.max = Records.Prediction(forecast.max)
-        result.min = Records.Prediction(forecast.min)
-        result.avg = Records.Prediction(forecast.avg)
-        result.path = forecast.path.map { Records.Prediction($0) }
-        result.reason = answer.reason
+        // A first model is kept with an age that differs from series to series: refits spread over the interval.
+        let spread = Milliseconds(key.id.high >> 32) % max(1, options.forecastRefit / 2)
+        let rules = SeriesForecaster.Rules(
+            horizon: options.forecastHorizon, refit: options.forecastRefit, idleTimeout: options.idleTimeout, spread: spread)
+        SeriesForecaster.forecast(
+            &table[id].models.forecaster, series, cycles: table[id].models.cycles, at: t, rules, into: &result)
         return result
-    }
-
-    /// Tells the forecaster what has come since, fits it anew when the fit is old, was made on much less, or the step changed, and asks it.
-    private mutating func model(_ id: Int32, _ series: EvenSeries, steps: Int, at t: Milliseconds) -> Answer<Forecast> {
-        tellForecaster(id, series, steps: steps)
-        if let forecaster = table[id].models.forecaster, t - forecaster.fittedAt < options.forecastRefit,
-            series.values.count < forecaster.state.model.count * 5 / 4 + 2, series.values.count >= forecaster.state.model.count * 3 / 4
-        {
-            return ask(id, series)
-        }
-        let day = Int(exactly: Double(86_400_000) / Double(series.step))
-        let fitted = ForecastModel.fit(
-            series.values.span, horizon: steps, options: ForecastOptions(detected: table[id].models.cycles, day: day))
-        guard let model = fitted.value else {
-            table[id].models.forecaster = nil
-            return .none(fitted.reason ?? "no model")
-        }
-        if table[id].models.forecaster == nil {
-            // A first model is kept with an age that differs from series to series: refits spread over the interval.
-            let spread = Milliseconds(table[id].key.id.high >> 32) % max(1, options.forecastRefit / 2)
-            table[id].models.forecaster = .init(
-                state: ForecastState(model: model), fittedAt: t - spread, step: series.step, seenTo: series.end)
-        } else {
-            table[id].models.forecaster?.state.refit(model)
-            table[id].models.forecaster?.fittedAt = t
-        }
-        return ask(id, series)
-    }
-
-    private mutating func ask(_ id: Int32, _ series: EvenSeries) -> Answer<Forecast> {
-        table[id].models.forecaster?.state.forecast(from: series.values.span) ?? .none("no model")
-    }
-
-    /// The values since the last look score the forecast that was made of them. A forecaster of another step or horizon is dropped.
-    private mutating func tellForecaster(_ id: Int32, _ series: EvenSeries, steps: Int) {
-        guard let seenTo = table[id].models.forecaster?.seenTo else { return }
-        if table[id].models.forecaster?.step != series.step || table[id].models.forecaster?.state.model.horizon != steps {
-            table[id].models.forecaster = nil
-            return
-        }
-        let elapsed = series.end - seenTo
-        if elapsed <= 0 { return }
-        let count = Int((elapsed + series.step / 2) / series.step)
-        if count > min(steps, series.values.count) {
-            table[id].models.forecaster?.state.skip(count)
-        } else {
-            for value in series.values.suffix(count) { table[id].models.forecaster?.state.update(value) }
-        }
-        table[id].models.forecaster?.seenTo = series.end
     }
 
     // MARK: Model states

@@ -1,20 +1,12 @@
 import Analytics
+import History
 import TimeSeries
 
 /// What has been learnt of one series beyond its samples: the fitted forecaster with its calibration, and the anomaly detector. Rests in the store
 /// as a model state, so that a new owner goes on where the former one was.
 struct SeriesModels: Sendable {
     /// The forecaster until the next full fit.
-    struct Forecaster: Sendable {
-        var state: ForecastState
-        var fittedAt: Milliseconds
-        /// Milliseconds between the values it was fitted on.
-        var step: Milliseconds
-        /// The end of the series when it was last told of new values.
-        var seenTo: Milliseconds
-    }
-
-    var forecaster: Forecaster?
+    var forecaster: SeriesForecaster?
     /// The cycles of the newest profile, for the next fit; learnt again by the next profile after a start.
     var cycles: [SeasonalPeriod] = []
     var detector: AnomalyDetector?
@@ -71,7 +63,7 @@ extension SeriesModels {
         else { return nil }
         let times = 0...Int64(1) << 53
         if 1...(31 * 86_400_000) ~= step, times ~= fittedAt, times ~= seenTo, let state = ForecastState(decoding: forecast) {
-            forecaster = Forecaster(state: state, fittedAt: fittedAt, step: step, seenTo: seenTo)
+            forecaster = SeriesForecaster(state: state, fittedAt: fittedAt, step: step, seenTo: seenTo)
         }
         if times ~= detectedTo, let known = AnomalyDetector(decoding: detection, options: anomalies) {
             detector = known

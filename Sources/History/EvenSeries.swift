@@ -15,8 +15,14 @@ package struct EvenSeries: Sendable {
 
     /// Bins of one step (the median distance of samples), each the mean of its samples; ends at the last sample. A gap longer than ten steps and five
     /// minutes ends the usable past: only what follows it counts. Shorter gaps are filled by straight lines. O(n).
-    package init(times: [Milliseconds], values samples: [Double], span: Milliseconds) {
-        step = EvenSeries.medianStep(times, span: span)
+    /// - Parameters:
+    ///   - span: what the samples cover at most; at a greater step than the median where there would be more than `maximumCount` values.
+    ///   - known: the step of before, kept while the distances do not contradict it: forecasters are fitted to a step.
+    ///   - least: the shortest step.
+    package init(
+        times: [Milliseconds], values samples: [Double], span: Milliseconds, known: Milliseconds? = nil, least: Milliseconds = 1
+    ) {
+        step = EvenSeries.step(times, known: known, least: max(1, least, span / Milliseconds(EvenSeries.maximumCount)))
         values = []
         filled = 0
         end = times.last ?? 0
@@ -30,12 +36,28 @@ package struct EvenSeries: Sendable {
         fill(times[first...], samples[first...])
     }
 
-    private static func medianStep(_ times: [Milliseconds], span: Milliseconds) -> Milliseconds {
+    private static func step(_ times: [Milliseconds], known: Milliseconds?, least: Milliseconds) -> Milliseconds {
         let recent = times.suffix(241)
         var distances = zip(recent.dropFirst(), recent).map { $0 - $1 }
         distances.sort()
-        let median = distances.isEmpty ? 1 : distances[distances.count / 2]
-        return max(1, max(median, span / Milliseconds(maximumCount)))
+        guard !distances.isEmpty else { return max(known ?? 1, least) }
+        let median = max(distances[distances.count / 2], least)
+        if let known, known >= least {
+            // The median of irregular distances is never twice the same: of 241 it strays by a sixth of the spread.
+            let spread = distances[distances.count * 3 / 4] - distances[distances.count / 4]
+            if abs(median - known) <= max(known / 100, spread / 3) { return known }
+        }
+        return max(least, dividingDay(median))
+    }
+
+    /// The nearest step within a thousandth that divides a day, so that days line up where clocks jitter; else the step itself.
+    private static func dividingDay(_ step: Milliseconds) -> Milliseconds {
+        let day: Milliseconds = 86_400_000
+        for distance in 0...max(0, step / 1000) {
+            if day % (step + distance) == 0 { return step + distance }
+            if distance < step, day % (step - distance) == 0 { return step - distance }
+        }
+        return step
     }
 
     private mutating func fill(_ times: ArraySlice<Milliseconds>, _ samples: ArraySlice<Double>) {

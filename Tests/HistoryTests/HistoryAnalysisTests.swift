@@ -132,7 +132,7 @@ private func isClose(_ a: Double?, _ b: Double?, _ tolerance: Double, size: Doub
                 guard i > 0 else { continue }
                 let before = series.values[i - 1]
                 let increase = value >= before ? value - before : value
-                value = before.isNaN || value.isNaN ? .nan : increase / (Double(series.times[i] - series.times[i - 1]) / 1000)
+                value = !before.isFinite || !value.isFinite ? .nan : increase / (Double(series.times[i] - series.times[i - 1]) / 1000)
             }
             if value.isFinite { analysed.append((series.times[i], value)) }
         }

@@ -11,15 +11,7 @@ struct HistoryModels: Sendable {
     /// The half hour that is being filled.
     private var halfHour: (start: Milliseconds, sum: Moments) = (.min, Moments())
     private var cycles: [SeasonalPeriod] = []
-    private var forecaster: Forecaster?
-
-    private struct Forecaster: Sendable {
-        var state: ForecastState
-        var fittedAt: Milliseconds
-        var step: Milliseconds
-        /// The end of the series when it was last told of new values.
-        var seenTo: Milliseconds
-    }
+    private var forecaster: SeriesForecaster?
 
     /// Length of a slot of the rollup.
     static let rollupSlot: Milliseconds = 1_800_000
@@ -45,7 +37,9 @@ struct HistoryModels: Sendable {
         let high = samples.index(after: t, from: low)
         if low == high { return nil }
         let range = (low - samples.dropped)..<(high - samples.dropped)
-        return EvenSeries(times: Array(samples.times[range]), values: Array(samples.values[range]), span: span)
+        let least = options.forecasts == nil ? 1 : SeriesForecaster.leastStep(horizon: options.forecastHorizon)
+        return EvenSeries(
+            times: Array(samples.times[range]), values: Array(samples.values[range]), span: span, known: forecaster?.step, least: least)
     }
 
     /// nil where the span holds no sample.
@@ -68,67 +62,9 @@ struct HistoryModels: Sendable {
         guard let even = even(samples, at: t, span: max(options.profileSpan, options.forecastSpan)) else { return nil }
         var result = ForecastResult(
             series: series, time: t, revision: HistoryModels.revision, horizon: options.forecastHorizon, step: even.step)
-        guard t - even.end <= max(4 * even.step, 90_000) else {
-            result.reason = "no sample since \((t - even.end) / 1000) s"
-            return (result, even.values.count)
-        }
-        let answer = ask(even, steps: Int(max(1, min(1_440, options.forecastHorizon / even.step))), at: t)
-        result.reason = answer.reason
-        if let forecast = answer.value {
-            result.max = Records.Prediction(forecast.max)
-            result.min = Records.Prediction(forecast.min)
-            result.avg = Records.Prediction(forecast.avg)
-            result.path = forecast.path.map { Records.Prediction($0) }
-        }
+        SeriesForecaster.forecast(
+            &forecaster, even, cycles: cycles, at: t,
+            .init(horizon: options.forecastHorizon, refit: options.forecastRefit, idleTimeout: 90_000), into: &result)
         return (result, even.values.count)
-    }
-
-    private mutating func ask(_ even: EvenSeries, steps: Int, at t: Milliseconds) -> Answer<Forecast> {
-        tell(even, steps: steps)
-        let isFresh = forecaster.map {
-            t - $0.fittedAt < options.forecastRefit && even.values.count < $0.state.model.count * 5 / 4 + 2
-                && even.values.count >= $0.state.model.count * 3 / 4
-        }
-        if isFresh != true {
-            let day = Int(exactly: Double(86_400_000) / Double(even.step))
-            let fitted = ForecastModel.fit(even.values.span, horizon: steps, options: ForecastOptions(detected: cycles, day: day))
-            guard let model = fitted.value else {
-                forecaster = nil
-                return .none(fitted.reason ?? "no model")
-            }
-            if forecaster == nil {
-                forecaster = Forecaster(state: ForecastState(model: model), fittedAt: t, step: even.step, seenTo: even.end)
-            } else {
-                forecaster?.state.refit(model)
-                forecaster?.fittedAt = t
-            }
-        }
-        return forecaster?.state.forecast(from: even.values.span) ?? .none("no model")
-    }
-
-    /// The values since the last look score the forecast that was made of them. A forecaster of another step or horizon is dropped.
-    private mutating func tell(_ even: EvenSeries, steps: Int) {
-        guard let known = forecaster else { return }
-        if known.step != even.step || known.state.model.horizon != steps {
-            forecaster = nil
-            return
-        }
-        let elapsed = even.end - known.seenTo
-        if elapsed <= 0 { return }
-        let count = Int((elapsed + even.step / 2) / even.step)
-        if count > min(steps, even.values.count) {
-            forecaster?.state.skip(count)
-        } else {
-            for value in even.values.suffix(count) { forecaster?.state.update(value) }
-        }
-        forecaster?.seenTo = even.end
-    }
-}
-
-extension Records.Prediction {
-    package init(_ p: Analytics.Prediction) {
-        self.init(
-            expected: p.expected, lower80: p.interval80.lowerBound, upper80: p.interval80.upperBound, lower95: p.interval95.lowerBound,
-            upper95: p.interval95.upperBound)
     }
 }
