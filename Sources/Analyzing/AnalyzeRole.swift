@@ -63,7 +63,7 @@ package final class AnalyzeRole: Sendable {
         do {
             try await work(&owned, consumer, takeover)
         } catch is CancellationError {
-            await commitLast(owned, consumer)
+            // What was being given may not have arrived: the state is past what may be committed.
         } catch let error as MessagingError where error.code == .closed {
         } catch {
             loads.cancel()
@@ -77,13 +77,18 @@ package final class AnalyzeRole: Sendable {
     private func work(_ owned: inout [Int32: PartitionAnalysis], _ consumer: any MessageConsumer, _ takeover: Takeover) async throws {
         var committedAt = clock.now()
         var isMore = false
-        waiting.say("an assignment of partitions", part: "start")
         while !Task.isCancelled {
             let timeout: Milliseconds = isMore ? 0 : loads.isEmpty ? 250 : 20
-            let batch = try await waiting.retrying("the topic \(options.samplesTopic)") {
-                try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout)
+            let batch: ConsumedBatch
+            do {
+                batch = try await waiting.retrying("the topic \(options.samplesTopic)") {
+                    try await consumer.poll(maxBytes: AnalyzeRole.pollBytes, timeout: timeout)
+                }
+            } catch is CancellationError {
+                // All that was read before has been given.
+                break
             }
-            waiting.say(nil, part: "start")
+            waiting.say(batch.isMember ? nil : "an assignment of partitions", part: "start")
             for place in batch.revoked { drop(place.partition, &owned) }
             for place in batch.assigned {
                 drop(place.partition, &owned)
@@ -185,7 +190,7 @@ package final class AnalyzeRole: Sendable {
     private func endSilentReplays(_ owned: inout [Int32: PartitionAnalysis], _ takeover: Takeover) async {
         for (partition, analysis) in owned {
             guard let end = analysis.silentReplay(longerThan: AnalyzeRole.replayPatience) else { continue }
-            let isEmptied = await takeover.isEmptied(partition, before: end)
+            let isEmptied = await takeover.isEmptied(partition, from: analysis.position, before: end)
             owned[partition]?.silentSince = .now
             owned[partition]?.isEmptied = isEmptied
             guard isEmptied else { continue }

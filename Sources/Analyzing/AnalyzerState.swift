@@ -164,7 +164,7 @@ package struct AnalyzerState: Sendable {
             return
         case .farAhead:
             // The open samples are weeks older: no late one can be allowed among them any more.
-            let sealed = sealSeries(id, through: time - options.allowedLateness, keepsGaps: false)
+            let sealed = sealSeries(id, through: time - options.allowedLateness, keepsGaps: false, next: place.offset)
             if !sealed.isEmpty { sealedEarly.append((table[id].key.id.shard, sealed)) }
             if table[id].history.append(time: time, value: value) == .appended { outcome.accepted += 1 }
         }

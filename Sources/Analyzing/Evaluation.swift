@@ -52,6 +52,7 @@ extension AnalyzerState {
         let limit = now + options.futureBound
         for (source, schedule) in schedules {
             schedules[source]?.sealed = min(schedule.sealed, limit)
+            schedules[source]?.expired = min(schedule.expired, limit)
             let next = schedule.next.map { min($0, gridTime(now)) }
             schedules[source]?.next = next
             for id in schedule.members {
@@ -59,6 +60,8 @@ extension AnalyzerState {
                 table[id].rollup.forget(after: limit, slot: options.rollupSlot)
                 // What was learnt of times ahead would refuse what comes now.
                 table[id].models = SeriesModels()
+                table[id].openOffsets.clamp(to: SampleHistory.chunkStart(of: limit, span: options.chunkSpan))
+                (table[id].openStart, table[id].openEnd) = (.max, .min)
             }
         }
     }
@@ -193,13 +196,14 @@ extension AnalyzerState {
         forget(gone, source: source)
     }
 
-    mutating func sealSeries(_ id: Int32, through boundary: Milliseconds, keepsGaps: Bool) -> [ChunkResult] {
+    /// - Parameter next: the offset from which a replay is needed where no chunk stays open; nil: after all that was read.
+    mutating func sealSeries(_ id: Int32, through boundary: Milliseconds, keepsGaps: Bool, next: Int64? = nil) -> [ChunkResult] {
         let key = table[id].key
         let shard = key.id.shard
         let sealed = table[id].history.seal(through: boundary, span: options.chunkSpan, keepsGaps: keepsGaps)
         if let last = sealed.last { table[id].openOffsets.drop(before: last.end) }
         rollUp(id, sealed)
-        let replay = table[id].openOffsets.least ?? (consumed[partition(of: shard)] ?? -1) + 1
+        let replay = table[id].openOffsets.least ?? next ?? (consumed[partition(of: shard)] ?? -1) + 1
         return sealed.map {
             ChunkResult(
                 series: key, start: $0.start, end: $0.end, revision: revision(of: shard), count: $0.count, replayOffset: replay,

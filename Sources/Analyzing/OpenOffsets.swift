@@ -40,6 +40,14 @@ struct OpenOffsets: Sendable {
         third = kept.count > 2 ? kept[2] : Entry()
     }
 
+    /// Chunks that begin after `start` count as one that begins there: the clock was ahead, and what they held has gone. Some of their offsets may
+    /// stand for an older chunk.
+    mutating func clamp(to start: Milliseconds) {
+        if first.start != .max { first.start = min(first.start, start) }
+        if second.start != .max { second.start = min(second.start, start) }
+        if third.start != .max { third.start = min(third.start, start) }
+    }
+
     /// The least offset still needed; nil if nothing is open.
     var least: Int64? {
         let offset = min(first.offset, min(second.offset, third.offset))

@@ -25,6 +25,7 @@ extension AnalyzerState {
             guard let older = restoration.rollups[table[id].key.id] else { continue }
             table[id].rollup = table[id].rollup.isEmpty ? older : older.merged(with: table[id].rollup)
         }
+        table.noteSealed(restoration.others)
     }
 
     mutating func rollUp(_ id: Int32, _ sealed: [SealedOutput]) {
@@ -48,18 +49,22 @@ struct RollupRestoration: Sendable {
     private let known: Set<Fingerprint>
     private let slot: Milliseconds
     private(set) var rollups: [Fingerprint: Rollup] = [:]
+    /// Ends of the newest chunks of all other series.
+    private(set) var others: [Fingerprint: Milliseconds] = [:]
 
     init(known: Set<Fingerprint>, slot: Milliseconds) {
         self.known = known
         self.slot = slot
     }
 
-    var shards: Set<Shard> { Set(known.map(\.shard)) }
-
-    /// Takes summaries, those of one series in order of time; series that are not held are left out.
+    /// Takes summaries, those of one series in order of time.
     mutating func take(_ page: [ChunkSummary]) {
-        for chunk in page where known.contains(chunk.series) {
-            rollups[chunk.series, default: Rollup()].add(start: chunk.start, count: chunk.count, mean: chunk.mean, slot: slot)
+        for chunk in page {
+            if known.contains(chunk.series) {
+                rollups[chunk.series, default: Rollup()].add(start: chunk.start, count: chunk.count, mean: chunk.mean, slot: slot)
+            } else {
+                others[chunk.series] = max(others[chunk.series] ?? .min, chunk.end)
+            }
         }
     }
 }

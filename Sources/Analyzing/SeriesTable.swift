@@ -32,7 +32,9 @@ struct SeriesTable: Sendable {
     private(set) var series: [AnalyzedSeries] = []
     private var ids: [Fingerprint: Int32] = [:]
     private var sections: [UInt64: [Int32]] = [:]
-    private var symbols: Set<String> = []
+    private var symbols: Set<ExactText> = []
+    /// Series that are not held, of which chunks up to these times are stored: what a replay brings again of them must not replace those.
+    private var sealedBefore: [Fingerprint: Milliseconds] = [:]
     private var free: [Int32] = []
     private static let maximumSections = 1 << 18
     /// Stands for a series that is not held because there are too many.
@@ -85,7 +87,13 @@ struct SeriesTable: Sendable {
             series.append(AnalyzedSeries(key: shared))
         }
         ids[key.id] = id
+        if let end = sealedBefore.removeValue(forKey: key.id) { series[Int(id)].history.markSealed(through: end) }
         return id
+    }
+
+    /// Chunks up to these times are stored; counts for series that are not held yet.
+    mutating func noteSealed(_ ends: [Fingerprint: Milliseconds]) {
+        sealedBefore.merge(ends.filter { ids[$0.key] == nil }) { max($0, $1) }
     }
 
     /// What a source says of a series now counts, whatever was said before.
@@ -107,7 +115,7 @@ struct SeriesTable: Sendable {
     private mutating func symbol(_ text: String) -> String {
         if text.utf8.count < 16 { return text }
         if symbols.count >= SeriesTable.maximumSymbols { symbols.removeAll() }
-        return symbols.insert(text).memberAfterInsert
+        return symbols.insert(ExactText(text)).memberAfterInsert.text
     }
 
     mutating func remove(_ id: Int32) {

@@ -20,6 +20,8 @@ struct Takeover: Sendable {
     let partitions: Int
     /// How long the store may take nothing before it is asked whether there is anything to take.
     var storePatience = Duration.seconds(30)
+    /// How long a clock may be behind the newest results before it is taken to be right.
+    var clockPatience = Duration.seconds(300)
 
     /// - Parameter epoch: greater than that of any earlier owner of the partition.
     func load(_ partition: Int32, generation: Int, epoch: Int64) async throws -> LoadedPartition {
@@ -32,6 +34,7 @@ struct Takeover: Sendable {
         ).wait(for: partition, of: partitions)
         let shards = Set((0..<UInt16(Shard.count)).filter { Int($0) % partitions == Int(partition) }.map { Shard($0) })
         let rows = try await waiting.retrying("the store") { try await self.store.latestWindowTimes(shards: shards) }
+        try await awaitClock(rows.values.max() ?? .min, partition)
         // Evaluation goes on from the newest row, however long ago that was, and looks back over the longest window.
         let now = clock.now()
         let resumed = min(now, rows.values.max() ?? now)
@@ -49,7 +52,7 @@ struct Takeover: Sendable {
         }
         let end = ends[place] ?? 0
         state.distrustOffsets(beyond: [partition: end])
-        try await loadRollups(&state, resumed: resumed)
+        try await loadRollups(&state, shards, resumed: resumed)
         try await loadModels(&state, shards)
         // A committed offset beyond the end is of a log that is no more.
         let from = committed[place].map { $0 > end ? 0 : $0 } ?? 0
@@ -69,17 +72,34 @@ struct Takeover: Sendable {
         }
     }
 
-    /// The means of the last weeks, from the summaries of the stored chunks: as far as the store keeps them.
-    private func loadRollups(_ state: inout AnalyzerState, resumed: Milliseconds) async throws {
+    /// The means of the last weeks, from the summaries of the stored chunks: as far as the store keeps them. And up to where series are stored that
+    /// were left out: those of a source that lags far behind others.
+    private func loadRollups(_ state: inout AnalyzerState, _ shards: Set<Shard>, resumed: Milliseconds) async throws {
         let empty = state.rollupRestoration
-        if empty.shards.isEmpty { return }
         let since = resumed - options.rollupSpan
         let restoration = Mutex(empty)
         try await waiting.retrying("the store") {
             restoration.withLock { $0 = empty }
-            try await self.store.chunkSummaries(shards: empty.shards, since: since) { page in restoration.withLock { $0.take(page) } }
+            try await self.store.chunkSummaries(shards: shards, since: since) { page in restoration.withLock { $0.take(page) } }
         }
         state.adopt(restoration.withLock { $0 })
+    }
+
+    /// A machine without a clock of its own begins at its last shutdown until it has asked for the time: what it had accepted would lie in the future
+    /// and be refused. A clock that was ahead before looks the same, so it is not waited for for ever.
+    private func awaitClock(_ newest: Milliseconds, _ partition: Int32) async throws {
+        let part = "clock of partition \(partition)"
+        defer { waiting.say(nil, part: part) }
+        let deadline = ContinuousClock.now + clockPatience
+        while newest > clock.now() + options.futureBound {
+            let behind = (newest - clock.now()) / 1000
+            guard ContinuousClock.now < deadline else {
+                logger.warning("the newest results are \(behind) s ahead of this machine's clock; it was ahead before, or is wrong now")
+                return
+            }
+            waiting.say("this machine's clock, which is \(behind) s behind the newest results", part: part)
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     /// What an earlier owner had learnt.
@@ -96,8 +116,8 @@ struct Takeover: Sendable {
         state.restore(models: collected.withLock { $0 })
     }
 
-    /// Whether the topic holds no record of the partition before the offset any more. False also when the log does not say.
-    func isEmptied(_ partition: Int32, before end: Offset) async -> Bool {
-        await TopicStart.isPast(end, partition, topic: options.samplesTopic, log: log)
+    /// Whether the topic holds no record of the partition from `position` to before `end`. False also when the log does not say.
+    func isEmptied(_ partition: Int32, from position: Offset, before end: Offset) async -> Bool {
+        await TopicStart.isEmpty(from: position, before: end, TopicPartition(options.samplesTopic, partition), log: log)
     }
 }

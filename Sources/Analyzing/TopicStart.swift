@@ -1,18 +1,22 @@
 import Messaging
 
 enum TopicStart {
-    /// Whether the first record that retention has left of the partition is at or past the offset. False also when the log does not say.
-    static func isPast(_ end: Offset, _ partition: Int32, topic: String, log: any MessageLog) async -> Bool {
+    /// How long a record may take to be heard.
+    private static let patience = Duration.seconds(3)
+
+    /// Whether the topic holds no record of the place from `position` to before `end`: retention has removed them, or the end of the log is one that nobody
+    /// can read (a damaged tail, the marker of a transaction). False also when the log does not say.
+    static func isEmpty(from position: Offset, before end: Offset, _ place: TopicPartition, log: any MessageLog) async -> Bool {
         do {
-            let tail = try await log.tail(topics: [topic], from: .earliest)
-            let deadline = ContinuousClock.now + .seconds(3)
+            // From the end, so that the records of other partitions are none of its business.
+            let tail = try await log.tail(topics: [place.topic], from: .end)
             var first: Offset?
-            var isBusy = false
             do {
+                try await tail.seek(place, to: position)
+                let deadline = ContinuousClock.now + patience
                 while first == nil, ContinuousClock.now < deadline {
                     let records = try await tail.poll(maxBytes: 1 << 20, timeout: 250).records
-                    first = records.first { $0.partition == partition }?.offset
-                    isBusy = isBusy || !records.isEmpty
+                    first = records.first { $0.partition == place.partition && $0.offset >= position }?.offset
                 }
             } catch {
                 await tail.close()
@@ -20,10 +24,8 @@ enum TopicStart {
             }
             await tail.close()
             if let first { return first >= end }
-            // Others' records took the time: that says nothing.
-            if isBusy { return false }
-            // Empty, or not heard: a log that answers would have sent something.
-            _ = try await log.endOffsets(topic: topic)
+            // Nothing, or not heard: a log that answers would have sent something.
+            _ = try await log.endOffsets(topic: place.topic)
             return true
         } catch {
             return false

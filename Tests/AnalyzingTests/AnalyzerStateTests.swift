@@ -1,4 +1,5 @@
 import Records
+import Storage
 import TestSupport
 import Testing
 import TimeSeries
@@ -288,6 +289,48 @@ import TimeSeries
             rows += Self.rows(state.advance(now: s.time).output)
         }
         #expect(rows.contains { $0.series.labels == Self.gauge && $0.windows[0].count > 3 })
+        // Nor does what was dated ahead hold back the commits, or keep series that have gone.
+        for i in 8..<(14 * 240) {
+            let s = Self.sample(i)
+            let record =
+                i < 100
+                ? Self.record(s.time, s.gauge, s.counter)
+                : SamplesRecord.encode(
+                    source: 7, watermark: s.time, section: SeriesSection([(Self.gauge, .gauge)]), time: s.time, values: [s.gauge])
+            _ = try state.ingest(record, partition: 0, offset: Int64(i + 1), now: s.time)
+            _ = state.advance(now: s.time)
+        }
+        #expect(try #require(state.neededOffsets()[0]) > 13 * 240)
+        #expect(state.seriesCount == 2)
+        for i in (14 * 240)..<(18 * 240) {
+            let s = Self.sample(i)
+            let record = SamplesRecord.encode(
+                source: 7, watermark: s.time, section: SeriesSection([(Self.gauge, .gauge)]), time: s.time, values: [s.gauge])
+            _ = try state.ingest(record, partition: 0, offset: Int64(i + 1), now: s.time)
+            _ = state.advance(now: s.time)
+        }
+        #expect(state.seriesCount == 1)
+    }
+
+    /// Of a series whose chunks a new owner did not load, because its source lags far behind others: what is stored of it stays whole.
+    @Test func aReplayDoesNotReplaceStoredChunksOfASourceThatLags() throws {
+        var state = Self.state(epoch: 2)
+        let stored = Self.sample(39).time
+        var restoration = state.rollupRestoration
+        restoration.take([ChunkSummary(series: Self.gauge.fingerprint, start: stored - 600_000, end: stored, count: 40, mean: 1)])
+        state.adopt(restoration)
+        var run = Run()
+        var tooLate = 0
+        for i in 20..<1_000 {
+            let s = Self.sample(i)
+            tooLate += try state.ingest(Self.record(s.time, s.gauge, s.counter), partition: 0, offset: Int64(i), now: s.time).tooLate
+            run.take(state.advance(now: s.time).output)
+        }
+        #expect(tooLate == 20)
+        let chunks = run.chunks.filter { $0.series.labels == Self.gauge }
+        #expect(!chunks.isEmpty && chunks.allSatisfy { $0.end > stored })
+        let first = try #require(chunks.min { $0.start < $1.start })
+        #expect(try #require(ChunkCodec.decode(first.data).times.first) > stored)
     }
 
     @Test func aSlowSourceHasAllItsModelsToo() throws {

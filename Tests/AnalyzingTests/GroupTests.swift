@@ -56,10 +56,10 @@ import TimeSeries
         }
 
         /// Starts an analyzer; cancelling the task ends it.
-        func analyzer(on log: (any MessageLog)? = nil) -> Task<Void, any Error> {
+        func analyzer(on log: (any MessageLog)? = nil, status: @escaping @Sendable (String?) -> Void = { _ in }) -> Task<Void, any Error> {
             let role = AnalyzeRole(
                 options: GroupTests.options, log: log ?? self.log, store: store, coordinator: StoreEpochs(store: store), clock: clock,
-                metrics: MetricRegistry(), logger: GroupTests.logger)
+                metrics: MetricRegistry(), logger: GroupTests.logger, status: status)
             return Task { try await role.run() }
         }
 
@@ -182,6 +182,91 @@ import TimeSeries
         try await pipeline.compare(with: Self.expected(steps: 130), steps: 130)
         await pipeline.close()
     }
+
+    /// An end while the topic of chunks takes nothing: their samples are read again, since nothing else has them.
+    @Test func whatCouldNotBeGivenIsNotCommitted() async throws {
+        let pipeline = try await Pipeline()
+        let log = RefusingLog(log: pipeline.log, topic: "chunks")
+        let running = pipeline.analyzer(on: log)
+        for step in 0..<100 { try await Self.feed(pipeline, step) }
+        try await eventually("chunks are refused", within: 60) { log.refused.withLock { $0 } > 0 }
+        running.cancel()
+        _ = await running.result
+        let committed = try await pipeline.log.committedOffsets(topic: "samples", group: GroupTests.options.group)
+        #expect(committed.values.allSatisfy { $0 == 0 }, "\(committed)")
+        await pipeline.close()
+    }
+
+    /// Empty polls of a member that still joins say nothing; a stand-by, a member without partitions, is ready.
+    @Test func aMemberIsNotReadyBeforeTheGroupHasAnswered() async throws {
+        let pipeline = try await Pipeline()
+        let log = JoiningLog()
+        let statuses = Mutex<[String?]>([])
+        let running = pipeline.analyzer(on: log) { status in statuses.withLock { $0.append(status) } }
+        try await eventually("it waits", within: 60) { log.polls.withLock { $0 } > 3 }
+        #expect(statuses.withLock { $0.allSatisfy { $0 != nil } && $0.last == "an assignment of partitions" })
+        log.isMember.withLock { $0 = true }
+        try await eventually("it is ready", within: 60) { statuses.withLock { $0.last == .some(nil) } }
+        running.cancel()
+        _ = await running.result
+        await pipeline.close()
+    }
+}
+
+/// Takes no record of one topic.
+private struct RefusingLog: MessageLog {
+    let log: any MessageLog
+    let topic: String
+    let refused = Shared()
+
+    final class Shared: Sendable {
+        private let count = Mutex(0)
+        func withLock<T: Sendable>(_ body: (inout Int) -> T) -> T { count.withLock { body(&$0) } }
+    }
+
+    func produce(_ records: [ProducerRecord]) async throws {
+        if records.contains(where: { $0.topic == topic }) {
+            refused.withLock { $0 += 1 }
+            throw MessagingError(.unavailable, "no space left")
+        }
+        try await log.produce(records)
+    }
+    func consumer(topics: [String], group: String) async throws -> any MessageConsumer {
+        try await log.consumer(topics: topics, group: group)
+    }
+    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
+        try await log.tail(topics: topics, from: start)
+    }
+    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { try await log.endOffsets(topic: topic) }
+    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] {
+        try await log.committedOffsets(topic: topic, group: group)
+    }
+    func partitionCount(topic: String) async throws -> Int { try await log.partitionCount(topic: topic) }
+    func close() async { await log.close() }
+}
+
+/// Its consumers get no partition, and are told so when the test wants.
+private final class JoiningLog: MessageLog, MessageConsumer {
+    let isMember = Mutex(false)
+    let polls = Mutex(0)
+
+    func produce(_ records: [ProducerRecord]) async throws {}
+    func consumer(topics: [String], group: String) async throws -> any MessageConsumer { self }
+    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer { self }
+    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { [:] }
+    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] { [:] }
+    func partitionCount(topic: String) async throws -> Int { 1 }
+
+    func poll(maxBytes: Int, timeout: Milliseconds) async throws -> ConsumedBatch {
+        try await Task.sleep(for: .milliseconds(1))
+        polls.withLock { $0 += 1 }
+        var batch = ConsumedBatch()
+        batch.isMember = isMember.withLock { $0 }
+        return batch
+    }
+    func commit(_ offsets: [TopicPartition: Offset]) async throws {}
+    func seek(_ partition: TopicPartition, to offset: Offset) async throws {}
+    func close() async {}
 }
 
 /// Its consumers bring nothing for a while after a seek.

@@ -104,7 +104,7 @@ import TimeSeries
         let recent = run.chunks.filter { $0.end > now - 14 * 3_600_000 }.sorted { ($0.series.id, $0.start) < ($1.series.id, $1.start) }
         #expect(successor.restore(recent, now: now).isEmpty)
         let restoration = Mutex(successor.rollupRestoration)
-        try await store.chunkSummaries(shards: successor.rollupRestoration.shards, since: now - Self.options().rollupSpan) { page in
+        try await store.chunkSummaries(shards: Set(successor.knownSeries.map(\.shard)), since: now - Self.options().rollupSpan) { page in
             restoration.withLock { $0.take(page) }
         }
         await store.close()

@@ -75,13 +75,15 @@ import TimeSeries
         func close() async {}
     }
 
-    private func takeover(_ log: RetiredLog, _ saying: @escaping @Sendable (String?) -> Void) -> Takeover {
+    private func takeover(
+        _ log: RetiredLog, store: any ResultStore = ModelStore(), clock: GroupTests.Clock = GroupTests.Clock(),
+        _ saying: @escaping @Sendable (String?) -> Void
+    ) -> Takeover {
         let metrics = AnalyzeMetrics(MetricRegistry())
         let waiting = Waiting(retries: metrics.retries, logger: GroupTests.logger, status: saying)
         return Takeover(
-            options: AnalyzeOptions(), log: log, store: ModelStore(), clock: GroupTests.Clock(), metrics: metrics,
-            logger: GroupTests.logger,
-            waiting: waiting, partitions: 1, storePatience: .milliseconds(100))
+            options: AnalyzeOptions(), log: log, store: store, clock: clock, metrics: metrics, logger: GroupTests.logger, waiting: waiting,
+            partitions: 1, storePatience: .milliseconds(100))
     }
 
     /// Nothing is left that the store could take: no commit will ever reach the end, and nobody waits for it.
@@ -89,6 +91,35 @@ import TimeSeries
         let log = RetiredLog(left: [], committed: committed)
         let loaded = try await takeover(log) { _ in }.load(0, generation: 1, epoch: 1)
         #expect(loaded.chunks == 0)
+    }
+
+    /// A machine whose clock is set late would refuse what it had accepted.
+    @Test func aClockThatIsBehindIsWaitedFor() async throws {
+        let store = ModelStore()
+        let row = WindowsResult(
+            series: GroupTests.keys[0], time: GroupTests.start + 3_600_000, revision: Revision(epoch: 1, offset: 1),
+            windows: [WindowStatistics(window: 3_600_000, count: 0)])
+        try await store.write(StoreBatch(windows: [row]))
+        let log = RetiredLog(left: [], committed: 7)
+        let clock = GroupTests.Clock()
+        let said = Mutex<[String]>([])
+        let takeover = takeover(log, store: store, clock: clock) { text in said.withLock { $0.append(text ?? "nothing") } }
+        let loading = Task { try await takeover.load(0, generation: 1, epoch: 1) }
+        try await eventually("it waits") { said.withLock { $0.last == "this machine's clock, which is 3600 s behind the newest results" } }
+        clock.set(GroupTests.start + 3_600_000)
+        #expect(try await loading.value.latestRows.values.first == GroupTests.start + 3_600_000)
+        // One that was ahead before is not waited for for ever.
+        clock.set(GroupTests.start)
+        var impatient = takeover
+        impatient.clockPatience = .milliseconds(200)
+        #expect(try await impatient.load(0, generation: 2, epoch: 2).latestRows.count == 1)
+    }
+
+    /// Records before a replay's end that nobody can read: retention took them, the log's tail was damaged, or they are a transaction's marker.
+    @Test(arguments: [([1, 2], 3, true), ([1, 2, 5], 3, false), ([], 0, true), ([7, 8], 3, true)] as [([Offset], Offset, Bool)])
+    func aReplayWithNothingLeftToReadIsOver(left: [Offset], position: Offset, isEmpty: Bool) async {
+        let log = RetiredLog(left: left, committed: nil)
+        #expect(await TopicStart.isEmpty(from: position, before: 7, TopicPartition("chunks", 0), log: log) == isEmpty)
     }
 
     /// What is left is waited for, until the store has it.

@@ -43,8 +43,8 @@ struct StageTakeover<Stage: PartitionStage>: Sendable {
         }
     }
 
-    /// Whether the topic holds no record of the partition before the offset any more. False also when the log does not say.
-    func isEmptied(_ partition: Int32, before end: Offset) async -> Bool {
-        await TopicStart.isPast(end, partition, topic: options.topic, log: log)
+    /// Whether the topic holds no record of the partition from `position` to before `end`. False also when the log does not say.
+    func isEmptied(_ partition: Int32, from position: Offset, before end: Offset) async -> Bool {
+        await TopicStart.isEmpty(from: position, before: end, TopicPartition(options.topic, partition), log: log)
     }
 }
