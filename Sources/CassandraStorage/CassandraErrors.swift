@@ -31,10 +31,18 @@ struct CassandraErrors: Sendable {
     private func translated(_ error: ServerError?, _ message: String) -> StorageError {
         switch error?.code {
         case .unauthorized: StorageError(.unavailable, "\(message). GRANT the user CREATE, ALTER, SELECT and MODIFY on the keyspace")
-        case .invalid, .configError, .syntaxError: StorageError(.usage, "\(message). Is the keyspace there? `almanac init` makes it")
+        case .invalid where CassandraErrors.isMissing(error?.message ?? ""):
+            StorageError(
+                .unavailable, "\(message). Keyspace or tables are gone: restore them, or run `almanac init`, which makes empty ones")
+        case .invalid, .configError, .syntaxError: StorageError(.usage, message)
         case .unavailable: StorageError(.unavailable, "\(message). Too few replicas are up for the consistency level")
         default: StorageError(.unavailable, message)
         }
+    }
+
+    /// A keyspace or table that was dropped has no code of its own: Cassandra up to 4.0 says "unconfigured table", later ones "does not exist".
+    private static func isMissing(_ message: String) -> Bool {
+        message.contains("unconfigured table") || message.contains("does not exist")
     }
 
     func corrupt(_ what: String) -> StorageError { StorageError(.corrupt, "\(place): \(what)") }

@@ -23,7 +23,7 @@ package enum CassandraSchema {
     /// The metric's name beside the labels, for people who look in.
     private static let version2: [Step] = [.addColumn(table: "series", name: "name", type: "text")]
 
-    /// Makes the keyspace and the tables where they are missing. Throws `StorageError`.
+    /// Makes the keyspace and the tables where they are missing, also single ones. Throws `StorageError`.
     package static func install(_ options: CassandraStoreOptions, logger: Logger = Logger(label: "cassandra")) async throws {
         try options.check()
         let errors = CassandraErrors(options)
@@ -35,7 +35,7 @@ package enum CassandraSchema {
                     CREATE KEYSPACE IF NOT EXISTS \(options.keyspace) WITH replication = \(options.replication.text) \
                     AND durable_writes = \(options.durableWrites)
                     """)
-                try await migrate(session, options, logger)
+                try await migrate(session, options, logger, remakes: true)
             } catch {
                 await session.close()
                 throw error
@@ -45,10 +45,15 @@ package enum CassandraSchema {
     }
 
     /// Brings the tables to this program's version; refuses newer ones. Of several processes one does it at a time.
-    static func migrate(_ session: CassandraSession, _ options: CassandraStoreOptions, _ logger: Logger) async throws {
+    /// - Parameter remakes: tables of that version that were dropped are made again, empty.
+    static func migrate(
+        _ session: CassandraSession, _ options: CassandraStoreOptions, _ logger: Logger, remakes: Bool = false
+    ) async throws {
         let keyspace = options.keyspace
         var found = try await applied(session, keyspace)
-        if found == version { return }
+        let gone = remakes && found == version ? try await missing(session, keyspace) : []
+        if !gone.isEmpty { logger.error("\(gone.joined(separator: ", ")) in \(keyspace) had been dropped and is made again, empty") }
+        if found == version && gone.isEmpty { return }
         if found > version {
             throw StorageError(
                 .schema,
@@ -61,8 +66,12 @@ package enum CassandraSchema {
         try await lock.take()
         do {
             found = try await applied(session, keyspace)
-            for (i, steps) in migrations(keyspace).enumerated() where i >= found {
-                for step in steps { try await run(step, session, keyspace) }
+            for (i, steps) in migrations(keyspace).enumerated() where i >= found || !gone.isEmpty {
+                for step in steps {
+                    try await lock.renew()
+                    try await run(step, session, keyspace)
+                }
+                try await lock.renew()
                 try await session.query(
                     "INSERT INTO \(keyspace).almanac_schema (id, version, applied) VALUES (0, ?, toTimestamp(now()))", [.int(Int32(i + 1))],
                     .idempotent)
@@ -93,6 +102,16 @@ package enum CassandraSchema {
         return version
     }
 
+    /// Tables that all versions up to this one make together, and that are not there.
+    private static func missing(_ session: CassandraSession, _ keyspace: String) async throws -> [String] {
+        let rows = try await session.query(
+            "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", [.text(keyspace)], .idempotent)
+        var wanted = Set(CassandraTables.all.map(\.name) + ["series", "epochs"])
+        var reader = rows.reader()
+        while try reader.next() { wanted.remove(try reader.text(0) ?? "") }
+        return wanted.sorted()
+    }
+
     private static func run(_ step: Step, _ session: CassandraSession, _ keyspace: String) async throws {
         switch step {
         case .statement(let text): try await session.query(text)
@@ -107,6 +126,9 @@ package enum CassandraSchema {
 
 /// Held by whoever migrates; ends by itself when its holder dies.
 private struct MigrationLock {
+    /// Seconds; far longer than a step, also one that waits for nodes to agree.
+    private static let life = 60
+
     let session: CassandraSession
     let keyspace: String
     private let owner = "\(UInt64.random(in: 0...(.max)))"
@@ -119,12 +141,24 @@ private struct MigrationLock {
     func take() async throws {
         for _ in 0..<150 {
             let rows = try await session.query(
-                "INSERT INTO \(keyspace).almanac_locks (name, owner) VALUES ('migration', ?) IF NOT EXISTS USING TTL 60", [.text(owner)])
+                "INSERT INTO \(keyspace).almanac_locks (name, owner) VALUES ('migration', ?) IF NOT EXISTS USING TTL \(MigrationLock.life)",
+                [.text(owner)])
             var reader = rows.reader()
             if try reader.next(), try reader.bool(0) == true { return }
             try await Task.sleep(for: .milliseconds(500))
         }
         throw StorageError(.unavailable, "another process has been changing the tables in Cassandra for more than a minute")
+    }
+
+    /// To be called before each step. It may be sent again: for the owner the condition holds as before.
+    func renew() async throws {
+        let rows = try await session.query(
+            "UPDATE \(keyspace).almanac_locks USING TTL \(MigrationLock.life) SET owner = ? WHERE name = 'migration' IF owner = ?",
+            [.text(owner), .text(owner)], .idempotent)
+        var reader = rows.reader()
+        if try reader.next(), try reader.bool(0) == true { return }
+        throw StorageError(
+            .unavailable, "changing the tables in Cassandra took so long that its lock ended; another process may be at it, try again")
     }
 
     func release() async throws {

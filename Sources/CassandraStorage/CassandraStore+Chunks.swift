@@ -14,13 +14,17 @@ extension CassandraStore {
         }
     }
 
+    /// A usual day's chunks in one page. Each may have 1.3 MB before a page is as long as the longest frame; they have some kilobytes.
+    private static let chunksOfPage: Int32 = 50
+
     /// Those that end after `from` and start before `to`. The days say where their chunks end, so that days before the range are read only
     /// when a chunk of theirs reaches into it.
     private func chunks(_ key: SeriesKey, from: Milliseconds, to: Milliseconds, _ connected: Connected) async throws -> [ChunkResult] {
         let days = try await days(key.id, DayKind.chunks, from: .min, to: Stamps.day(to), connected).filter { $0.end > from }.map(\.day)
         let select = try await connected.statements.select(Tables.chunks, "AND start_ms < ?")
         return try await walk(days, limit: .max) { day in
-            try await self.rows(connected, select, [.text(key.id.description), .int(day), .bigint(to)]) { row in
+            let values: BoundValues = [.text(key.id.description), .int(day), .bigint(to)]
+            return try await self.rows(connected, select, values, pageSize: CassandraStore.chunksOfPage) { row in
                 guard let start = try row.int64(0), var fact = row.fields(1) else { return nil }
                 let revision = try fact.revision()
                 let end = try fact.int64() ?? 0

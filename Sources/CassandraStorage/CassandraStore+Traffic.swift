@@ -155,13 +155,18 @@ extension CassandraStore {
 
     // MARK: Checkpoints
 
+    /// 6 MB.
+    private static let partsOfPage: Int32 = 32
+
     package func checkpoint(named name: String) async throws -> Checkpoint? {
         try await errors.translating {
             let connected = try await connected()
             guard let revision = try await completeCheckpoint(name, connected) else { return nil }
             let select = try await connected.statements.select(Tables.checkpoints, "AND revision = ?")
             var checkpoint = Checkpoint(name: name, time: 0, revision: Revision(rawValue: revision), data: [])
-            let parts: [(Milliseconds, [UInt8])] = try await rows(connected, select, [.text(name), .bigint(revision)]) { row in
+            let parts: [(Milliseconds, [UInt8])] = try await rows(
+                connected, select, [.text(name), .bigint(revision)], pageSize: CassandraStore.partsOfPage
+            ) { row in
                 guard var fact = row.fields(3) else { return nil }
                 _ = try fact.revision()
                 return (try fact.int64() ?? 0, try fact.blob() ?? [])

@@ -174,11 +174,15 @@ package final class CassandraStore: ResultStore {
     }
 
     /// All rows of one partition.
+    /// - Parameter pageSize: for long rows, so that a page is far below the longest frame (64 MB).
     func rows<Row: Sendable>(
-        _ connected: Connected, _ select: PreparedStatement, _ values: BoundValues, _ make: (inout RowReader) throws -> Row?
+        _ connected: Connected, _ select: PreparedStatement, _ values: BoundValues, pageSize: Int32? = nil,
+        _ make: (inout RowReader) throws -> Row?
     ) async throws -> [Row] {
+        var request = RequestOptions.idempotent
+        request.pageSize = pageSize
         var found: [Row] = []
-        for try await page in connected.session.pages(select, values, .idempotent) {
+        for try await page in connected.session.pages(select, values, request) {
             var reader = page.reader()
             while try reader.next() { if let row = try make(&reader) { found.append(row) } }
         }

@@ -124,18 +124,34 @@ import Testing
         await far.stop()
     }
 
-    @Test func aChangeOfTheSchemaWaitsForAgreement() async throws {
-        let node = try await startedNode {
-            $0.answer = { asked in
-                guard case .query(let statement) = asked, statement.text.hasPrefix("CREATE") else { return .void }
-                return .frame(
-                    .result,
-                    Reply.body {
-                        $0.writeInteger(Int32(5))
-                        for text in ["CREATED", "TABLE", "k", "t"] { $0.writeImmutableBuffer(Reply.string(text)) }
-                    })
-            }
+    /// Tables are made.
+    private static let answer: @Sendable (ScriptedNode.Asked) -> ScriptedNode.Answer = { asked in
+        guard case .query(let statement) = asked, statement.text.hasPrefix("CREATE") else { return .void }
+        return .frame(
+            .result,
+            Reply.body {
+                $0.writeInteger(Int32(5))
+                for text in ["CREATED", "TABLE", "k", "t"] { $0.writeImmutableBuffer(Reply.string(text)) }
+            })
+    }
+
+    /// What others tell of its schema is from before it went.
+    @Test func aNodeThatIsDownNeedNotAgree() async throws {
+        let node = try await startedNode { $0.answer = Self.answer }
+        var own = node.identity.withLock { $0 }
+        own.schema = 2
+        let cluster = [own, ScriptedNode.Identity(host: "127.0.0.9", port: own.port, id: 9)]
+        node.change { $0.cluster = cluster }
+        try await withSession(node, { $0.schemaAgreementTimeout = 20_000 }) { session in
+            #expect(try await session.waitForSchemaAgreement())
+            let start = Clock.now()
+            try await session.query("CREATE TABLE k.t (id bigint PRIMARY KEY)")
+            #expect(Clock.now() - start < 10_000)
         }
+    }
+
+    @Test func aChangeOfTheSchemaWaitsForAgreement() async throws {
+        let node = try await startedNode { $0.answer = Self.answer }
         var own = node.identity.withLock { $0 }
         own.schema = 2
         var peer = ScriptedNode.Identity(host: "127.0.0.9", port: own.port, id: 9)

@@ -100,6 +100,17 @@ import Testing
         #expect(actions3.isReady)
     }
 
+    /// TLS shakes hands before the protocol does; both have one deadline.
+    @Test(arguments: [false, true]) func silenceDuringTheHandshakeEndsIt(passesTLS: Bool) {
+        var machine = Machine(settings(.v5) { $0.handshakeTimeout = 5000 })
+        machine.opened(now: 100)
+        if passesTLS { _ = machine.connected(now: 4000) }
+        let early = machine.tick(now: 5099)
+        #expect(early.close == nil)
+        let late = machine.tick(now: 5100)
+        #expect(late.close == .handshakeTimeout)
+    }
+
     @Test func aNodeOfAnOlderVersionIsRecognised() {
         var machine = Machine(settings(.v5))
         _ = machine.connected(now: 0)

@@ -1,5 +1,6 @@
 import Foundation
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import CassandraClient
@@ -25,6 +26,17 @@ private let openssl = "/usr/bin/openssl"
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)
         return paths
+    }
+
+    /// It takes the connection and answers nothing, TLS neither.
+    @Test func aSilentNodeIsNotWaitedForForLong() async throws {
+        let node = try await startedNode { $0.isMute = true }
+        var options = sessionOptions(node)
+        options.tls.mode = .required
+        let error = await failure { _ = try await CassandraSession.open(options) }
+        #expect(error?.message.contains("did not answer in time") == true, "\(String(describing: error))")
+        try await eventually("the connection is closed", within: 20) { node.openConnections == 0 }
+        await node.stop()
     }
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: openssl), "openssl is not installed"))

@@ -119,7 +119,7 @@ final class NodeChannel: ChannelInboundHandler, @unchecked Sendable {
             let flags = version >= 5 ? Int(try reader.int()) : Int(try reader.byte())
             if flags & 0x01 != 0 { statement.values = try values(&reader) }
             statement.skipsMetadata = flags & 0x02 != 0
-            if flags & 0x04 != 0 { _ = try reader.int() }
+            if flags & 0x04 != 0 { statement.pageSize = try reader.int() }
             if flags & 0x08 != 0 { statement.pagingState = try reader.bytes().map { Array($0.readableBytesView) } }
             if flags & 0x10 != 0 { _ = try reader.short() }
             if flags & 0x20 != 0 { statement.timestamp = try reader.long() }

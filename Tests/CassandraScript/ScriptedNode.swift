@@ -22,6 +22,7 @@ final class ScriptedNode: Sendable {
         /// Wire form of each value, nil for null.
         var values: [[UInt8]?]
         var pagingState: [UInt8]?
+        var pageSize: Int32?
         var consistency: UInt16 = 0
         var timestamp: Int64?
         var skipsMetadata = false
@@ -59,7 +60,7 @@ final class ScriptedNode: Sendable {
     struct Script: Sendable {
         var versions: Set<UInt8> = [4, 5]
         var password: String?
-        /// The nodes that this one knows, itself among them.
+        /// The nodes that this one knows, itself among them, under the addresses that they announce.
         var cluster: [Identity] = []
         var replication: [String: String] = ["class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"]
         var knowsPeersV2 = true
@@ -201,9 +202,11 @@ final class ScriptedNode: Sendable {
     private func system(_ text: String, _ script: Script) -> Answer? {
         let own = identity.withLock { $0 }
         let known = script.cluster.first { $0.id == own.id } ?? own
-        if text.contains("FROM system.local") { return .rows(Reply.rows(Self.nodeColumns, [row(known)])) }
-        let peers = script.cluster.filter { $0.id != own.id }
         func bytes(_ host: String) -> CQLValue { .inet(IPAddress(host.split(separator: ".").compactMap { UInt8($0) }) ?? .none4) }
+        if text.contains("FROM system.local") {
+            return .rows(Reply.rows(Self.nodeColumns + [("rpc_address", 0x10)], [row(known) + [bytes(known.host)]]))
+        }
+        let peers = script.cluster.filter { $0.id != own.id }
         if text.contains("FROM system.peers_v2") {
             if !script.knowsPeersV2 { return .error(.invalid) }
             let columns = Self.nodeColumns + [("native_address", 0x10), ("native_port", 0x09)]

@@ -31,6 +31,10 @@ import Testing
             #expect(said.contains("the keyspace \(backend.options.keyspace) is there, its tables up to date"), "\(said)")
         }
         #expect(backend.memory.keyspaces.withLock { $0 } == [backend.options.keyspace])
+        let tables = backend.memory.names
+        backend.memory.tables.withLock { for name in ["series", "window_statistics"] { $0[name] = nil } }
+        let said = try runTool(program, ["init", "--wait", "10", "--config", config])
+        #expect(backend.memory.names == tables, "\(said)")
         // Who came before goes on.
         try await early.checkHealth()
         await early.close()

@@ -20,6 +20,8 @@ extension MemoryCassandra {
         return .error(.invalid, Reply.error(.invalid, why))
     }
 
+    private func missing(_ table: String, _ text: String) -> ScriptedNode.Answer { invalid("table \(table) does not exist", text) }
+
     private func run(_ statement: ScriptedNode.Statement) -> ScriptedNode.Answer {
         let words = StatementText.words(statement.text)
         var values = statement.values
@@ -35,14 +37,14 @@ extension MemoryCassandra {
             case "CREATE": return create(words, &tables)
             case "ALTER":
                 let name = StatementText.bare(words[2])
-                guard let table = tables[name] else { return invalid("no such table", statement.text) }
+                guard let table = tables[name] else { return missing(name, statement.text) }
                 table.columns.append((words[4], words[5]))
                 return .void
             case "SELECT": return select(words, statement, &tables, value)
             case "INSERT":
                 guard let open = words.firstIndex(of: "("), let close = words.firstIndex(of: ")") else { return .error(.syntaxError) }
                 let name = StatementText.bare(words[2])
-                guard let table = tables[name] else { return invalid("no such table", statement.text) }
+                guard let table = tables[name] else { return missing(name, statement.text) }
                 let columns = words[(open + 1)..<close].filter { $0 != "," }
                 var list: [String] = []
                 var depth = 0
@@ -151,8 +153,8 @@ extension MemoryCassandra {
         let columns = words[1..<from].filter { $0 != "," }
         if words[from + 1] == "system_schema.tables" {
             _ = value("?", "text")
-            let name = String(decoding: value("?", "text") ?? [], as: UTF8.self)
-            return .rows(Reply.rows([("table_name", 0x0D)], tables[name] == nil ? [] : [[.text(name)]]))
+            let name = value("?", "text").map { String(decoding: $0, as: UTF8.self) }
+            return .rows(Reply.rows([("table_name", 0x0D)], tables.keys.filter { $0 == name ?? $0 }.map { [.text($0)] }))
         }
         if words[from + 1] == "system_schema.keyspaces" {
             let name = String(decoding: value("?", "text") ?? [], as: UTF8.self)
@@ -166,17 +168,24 @@ extension MemoryCassandra {
             let isThere = tables[name]?.columns.contains { $0.name == column } ?? false
             return .rows(Reply.rows([("column_name", 0x0D)], isThere ? [[.text(column)]] : []))
         }
-        guard let table = tables[StatementText.bare(words[from + 1])] else { return invalid("no such table", statement.text) }
+        let name = StatementText.bare(words[from + 1])
+        guard let table = tables[name] else { return missing(name, statement.text) }
         guard let found = find(bound(words[(conditions + 1)...], table, value), table) else {
             return invalid("this would need ALLOW FILTERING", statement.text)
         }
-        let rows = found.compactMap { alive($0.1) }
+        // The next page goes on behind the last row of this one.
+        var rows: [(at: [UInt8], cells: [String: [UInt8]])] = []
+        for (place, row) in found {
+            if let state = statement.pagingState, !state.lexicographicallyPrecedes(place.clustering) { continue }
+            if let cells = alive(row) { rows.append((place.clustering, cells)) }
+        }
+        let page = rows.prefix(statement.pageSize.map { Int($0) } ?? rows.count)
         return .rows(
             Reply.rows(
                 columns.map { ($0, Self.code(table.type($0))) },
-                rows.map { row in
-                    columns.map { row[$0].map { .blob($0) } ?? .null }
-                }))
+                page.map { row in
+                    columns.map { row.cells[$0].map { .blob($0) } ?? .null }
+                }, pagingState: page.count < rows.count ? page.last?.at : nil))
     }
 
     private func update(
@@ -186,15 +195,18 @@ extension MemoryCassandra {
         guard let table = tables[name], let set = words.firstIndex(of: "SET"), let conditions = words.firstIndex(of: "WHERE"),
             let only = words.firstIndex(of: "IF")
         else { return .error(.syntaxError) }
+        var end: Int64?
+        if let at = words.firstIndex(of: "TTL"), let life = number(value(words[at + 1], "int")), life != 0 { end = clock + life }
         let new = bound(words[(set + 1)...], table, value)
         let keys = bound(words[(conditions + 1)...], table, value)
         let expected = bound(words[(only + 1)...], table, value)
         guard let (place, row) = find(keys, table)?.first, let known = alive(row) else { return applied(false) }
         for term in expected where known[term.column] != term.value {
-            return applied(false, [(term.column, 2, .bigint(number(known[term.column]) ?? 0))])
+            let held = known[term.column].map { CQLValue.blob($0) } ?? .null
+            return applied(false, [(term.column, Self.code(table.type(term.column)), held)])
         }
         for term in new {
-            table.rows[place.partition]?[place.clustering]?.cells[term.column] = Cell(stamp: Clock.wall(), value: term.value)
+            table.rows[place.partition]?[place.clustering]?.cells[term.column] = Cell(stamp: Clock.wall(), end: end, value: term.value)
         }
         return applied(true)
     }
@@ -204,14 +216,18 @@ extension MemoryCassandra {
     ) -> ScriptedNode.Answer {
         guard let from = words.firstIndex(of: "FROM"), let conditions = words.firstIndex(of: "WHERE") else { return .error(.syntaxError) }
         let name = StatementText.bare(words[from + 1])
-        guard let table = tables[name] else { return invalid("no such table", statement.text) }
+        guard let table = tables[name] else { return missing(name, statement.text) }
         var stamp = Int64.max
         if let at = words.firstIndex(of: "TIMESTAMP") { stamp = number(value(words[at + 1], "bigint")) ?? stamp }
         guard let found = find(bound(words[(conditions + 1)...], table, value), table) else {
             return invalid("this would need ALLOW FILTERING", statement.text)
         }
+        var expected: [(column: String, sign: String, value: [UInt8])] = []
+        if let only = words.firstIndex(of: "IF") { expected = bound(words[(only + 1)...], table, value) }
         var isApplied = false
         for (place, row) in found {
+            let known = alive(row)
+            guard expected.allSatisfy({ known?[$0.column] == $0.value }) else { continue }
             for (column, cell) in row.cells where cell.stamp <= stamp {
                 table.rows[place.partition]?[place.clustering]?.cells[column] = Cell(stamp: cell.stamp, value: nil)
             }

@@ -88,6 +88,22 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
         }
     }
 
+    /// Nothing of the batch is to blame, so it must be kept until the tables are back.
+    @Test func aTableThatWasDroppedIsWaitedFor() async throws {
+        try await withStore { store, backend in
+            let a = key("a")
+            try await store.write(batch([a], at: start))
+            let dropped = backend.memory.tables.withLock { $0.removeValue(forKey: "window_statistics") }
+            for _ in 0..<2 {
+                let error = await #expect(throws: StorageError.self) { try await store.write(batch([a], at: start + 60_000)) }
+                #expect(error?.code == .unavailable && error?.message.contains("`almanac init`") == true, "\(String(describing: error))")
+            }
+            backend.memory.tables.withLock { $0["window_statistics"] = dropped }
+            try await store.write(batch([a], at: start + 60_000))
+            #expect(try await store.latestWindows([a.id]).map(\.time) == [start + 60_000])
+        }
+    }
+
     /// The same batch again writes no labels and no days, and changes nothing.
     @Test func whatIsKnownIsNotWrittenAgain() async throws {
         try await withStore { store, backend in

@@ -2,6 +2,10 @@
 struct ClusterReader: Sendable {
     let connection: Connection
     let options: CassandraOptions
+    /// Nodes that are known not to answer.
+    var isDown: @Sendable (Node) -> Bool = { _ in false }
+
+    private static let columns = "host_id, data_center, rack, release_version, schema_version, tokens"
 
     private func rows(_ text: String) async throws(CassandraError) -> Rows {
         var parameters = QueryParameters()
@@ -13,19 +17,30 @@ struct ClusterReader: Sendable {
         return rows
     }
 
-    /// The node asked comes first, under the address by which it was reached.
+    /// The node asked comes first.
     func nodes() async throws(CassandraError) -> [Node] {
-        let local = try await rows(
-            "SELECT host_id, data_center, rack, release_version, schema_version, tokens FROM system.local WHERE key = 'local'")
-        guard var first = try nodes(local, { _ throws(CassandraError) in connection.address }).first else {
+        let local = try await rows("SELECT \(ClusterReader.columns), rpc_address FROM system.local WHERE key = 'local'")
+        // The port that was reached is right in any case; a node with TLS may have two and tells only one.
+        let found = try nodes(local) { row throws(CassandraError) in
+            NodeAddress(host: address(row, 6) ?? connection.address.host, port: connection.address.port)
+        }
+        guard var first = found.first else {
             throw CassandraError(.protocolViolation, "\(connection.address) says nothing about itself")
         }
-        first.address = connection.address
-        return [first] + (try await peers()).filter { $0.id != first.id || $0.id == nil }
+        let own = first.id
+        let others = try await peers().filter { $0.id != own || $0.id == nil }
+        if countsAsReached(isAlone: others.isEmpty) { first.address = connection.address }
+        return [first] + others
+    }
+
+    /// Whether the address by which the node was reached counts more than the one that it announces, which may be of a network that only
+    /// nodes are in: where somebody gave just that address. A name may lead to any of several nodes, so it counts only where there is one.
+    private func countsAsReached(isAlone: Bool) -> Bool {
+        options.contactPoints.contains(connection.address) && (isAlone || connection.address.isLiteral)
     }
 
     private func peers() async throws(CassandraError) -> [Node] {
-        let columns = "host_id, data_center, rack, release_version, schema_version, tokens"
+        let columns = ClusterReader.columns
         do throws(CassandraError) {
             let found = try await rows("SELECT \(columns), native_address, native_port FROM system.peers_v2")
             return try nodes(found) { row throws(CassandraError) in
@@ -82,10 +97,13 @@ struct ClusterReader: Sendable {
         return keyspaces
     }
 
-    /// Whether all nodes have the same schema.
-    private func isSchemaAgreed() async throws(CassandraError) -> Bool { Set(try await nodes().compactMap(\.schemaVersion)).count <= 1 }
+    /// Whether all nodes have the same schema. Of one that is down the others tell what it had before; it catches up when it is back.
+    private func isSchemaAgreed() async throws(CassandraError) -> Bool {
+        let asked = try await nodes().filter { !isDown($0) }
+        return Set(asked.compactMap(\.schemaVersion)).count <= 1
+    }
 
-    /// Waits until all nodes have the same schema; false when that takes too long.
+    /// Waits until all nodes that are not known to be down have the same schema; false when that takes too long.
     func waitForSchemaAgreement() async throws(CassandraError) -> Bool {
         let end = Clock.now() + options.schemaAgreementTimeout
         while true {

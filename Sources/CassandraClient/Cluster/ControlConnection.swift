@@ -15,8 +15,6 @@ final class ControlConnection: Sendable {
         var connection: Connection?
         var task: Task<Void, Never>?
         var isClosed = false
-        /// Addresses by which nodes were reached; they count more than what nodes say of each other.
-        var reached: [CQLUUID: NodeAddress] = [:]
         var localDatacenter: String?
         var rotation = 0
     }
@@ -154,11 +152,9 @@ final class ControlConnection: Sendable {
     private func read(_ connection: Connection) async throws(CassandraError) {
         factory.metrics.refreshes.add()
         let reader = ClusterReader(connection: connection, options: factory.options)
-        var nodes = try await reader.nodes()
+        let nodes = try await reader.nodes()
         let keyspaces = try await reader.keyspaces()
         let map = state.withLock { state in
-            if let first = nodes.first, let id = first.id { state.reached[id] = first.address }
-            for i in nodes.indices { if let known = nodes[i].id.flatMap({ state.reached[$0] }) { nodes[i].address = known } }
             let local = state.localDatacenter ?? nodes.first?.datacenter ?? ""
             state.localDatacenter = local
             let map = ClusterMap(nodes, keyspaces: keyspaces, localDatacenter: local)

@@ -18,9 +18,8 @@ struct ConnectionFactory: Sendable {
     func open(
         _ address: NodeAddress, events: [String] = [], observer: Connection.Observer = Connection.Observer()
     ) async throws(CassandraError) -> Connection {
-        let isAddress = (try? SocketAddress(ipAddress: address.host, port: address.port)) != nil
         let target = Connection.Target(
-            address: address, tls: tls, serverName: isAddress ? nil : address.host, connectTimeout: options.connectTimeout,
+            address: address, tls: tls, serverName: address.isLiteral ? nil : address.host, connectTimeout: options.connectTimeout,
             tick: options.tick)
         while true {
             let version = version.current
@@ -40,6 +39,11 @@ struct ConnectionFactory: Sendable {
             }
         }
     }
+}
+
+extension NodeAddress {
+    /// An IP address and no name.
+    var isLiteral: Bool { (try? SocketAddress(ipAddress: host, port: port)) != nil }
 }
 
 /// Only ever goes down.
@@ -79,6 +83,11 @@ final class NodePool: Sendable {
     }
 
     var isConnected: Bool { connection() != nil }
+    /// Nothing answers there: there is no connection, and the last attempt at one came to nothing.
+    var isDown: Bool {
+        guard !isConnected, let code = lastError?.code else { return false }
+        return code == .noNodeAvailable || code == .connectionLost
+    }
     var lastError: CassandraError? { state.withLock { $0.lastError } }
     var load: (inFlight: Int, queued: Int) {
         state.withLock { $0.connections }.reduce((0, 0)) { ($0.0 + $1.inFlight, $0.1 + $1.queued) }

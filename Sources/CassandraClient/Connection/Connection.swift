@@ -77,29 +77,36 @@ final class Connection: Sendable {
     static func open(
         _ target: Target, _ settings: Machine.Settings, group: any EventLoopGroup, observer: Observer = Observer()
     ) async throws(CassandraError) -> Connection {
-        let opened = Mutex<Connection?>(nil)
-        let bootstrap = ClientBootstrap(group: group)
+        try await open(target, settings, ClientBootstrap(group: group), observer: observer)
+    }
+
+    /// With a bootstrap that may have a resolver and handlers of its own.
+    static func open(
+        _ target: Target, _ settings: Machine.Settings, _ bootstrap: ClientBootstrap, observer: Observer = Observer()
+    ) async throws(CassandraError) -> Connection {
+        let bootstrap =
+            bootstrap
             .connectTimeout(.milliseconds(target.connectTimeout))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+        let connection: Connection
+        do {
+            // A name with several addresses makes several sockets. What comes back is made with the one that connected; the others are
+            // closed, and theirs go with them.
+            connection = try await bootstrap.connect(host: target.address.host, port: target.address.port) {
+                (channel: any Channel) -> EventLoopFuture<Connection> in
+                channel.eventLoop.makeCompletedFuture { () throws -> Connection in
                     if let tls = target.tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: target.serverName))
                     }
-                    let connection = Connection(channel, target.address, settings, observer)
-                    opened.withLock { $0 = connection }
-                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(connection, waitsForTLS: target.tls != nil))
+                    let made = Connection(channel, target.address, settings, observer)
+                    try channel.pipeline.syncOperations.addHandler(ConnectionHandler(made, waitsForTLS: target.tls != nil))
+                    return made
                 }
             }
-        do {
-            _ = try await bootstrap.connect(host: target.address.host, port: target.address.port).get()
         } catch {
             let code: CassandraError.Code = error is NIOSSLError ? .authentication : .noNodeAvailable
             throw CassandraError(code, "\(target.address) cannot be reached: \(reason(error))")
-        }
-        guard let connection = opened.withLock({ $0 }) else {
-            throw CassandraError(.noNodeAvailable, "\(target.address) cannot be reached")
         }
         connection.keepTime(target.tick)
         try await connection.becomeReady()
@@ -124,6 +131,7 @@ final class Connection: Sendable {
     }
 
     private func keepTime(_ tick: Int64) {
+        state.withLock { $0.machine.opened(now: Clock.now()) }
         let pause = TimeAmount.milliseconds(max(1, tick))
         channel.eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [weak self] task in
             guard let self, !self.isClosed else { return task.cancel() }

@@ -2,6 +2,8 @@ import NIOCore
 
 /// One connection's protocol: events in, actions out, no clock and no socket.
 ///
+///     opened             (with TLS only: it shakes hands first)
+///        |
 ///     connected          (sends OPTIONS)
 ///        |  SUPPORTED    (sends STARTUP)          any ERROR, silence, or what does not belong there: closed
 ///     starting
@@ -110,12 +112,18 @@ struct ConnectionStateMachine<Waiter> {
 
     // MARK: Events from the socket
 
+    /// There is a socket: from now on the handshake has its time, that of TLS included.
+    mutating func opened(now: Int64) {
+        guard case .idle = state else { return }
+        handshakeDeadline = now + settings.handshakeTimeout
+    }
+
     mutating func connected(now: Int64) -> Actions {
         var actions = Actions()
         guard case .idle = state else { return actions }
         state = .awaitingSupported
         lastHeard = now
-        handshakeDeadline = now + settings.handshakeTimeout
+        handshakeDeadline = min(handshakeDeadline, now + settings.handshakeTimeout)
         ask(.options, &actions)
         return actions
     }
@@ -152,9 +160,10 @@ struct ConnectionStateMachine<Waiter> {
     mutating func tick(now: Int64) -> Actions {
         var actions = Actions()
         switch state {
-        case .idle, .closed: return actions
+        case .closed: return actions
         case .ready: break
         default:
+            // Idle too: the node may never answer to TLS.
             if now >= handshakeDeadline { end(.handshakeTimeout, &actions) }
             return actions
         }

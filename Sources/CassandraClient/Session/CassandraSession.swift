@@ -165,12 +165,13 @@ package final class CassandraSession: Sendable {
         CassandraPages(session: self, statement: statement, values: values, options: options)
     }
 
-    /// Waits until all nodes have the same schema; false when that takes too long.
+    /// Waits until all nodes that are not known to be down have the same schema; false when that takes too long.
     package func waitForSchemaAgreement() async throws(CassandraError) -> Bool {
         var connection: Connection?
         for pool in state.withLock({ Array($0.pools.values) }) where connection == nil { connection = pool.connection() }
         guard let connection else { throw CassandraError(.noNodeAvailable, "no node of Cassandra answers") }
-        return try await ClusterReader(connection: connection, options: options).waitForSchemaAgreement()
+        let reader = ClusterReader(connection: connection, options: options, isDown: { self.isDown($0) })
+        return try await reader.waitForSchemaAgreement()
     }
 
     // MARK: The cluster
@@ -195,6 +196,16 @@ package final class CassandraSession: Sendable {
             logger.info("Cassandra \(pool.address) has left the cluster")
             pool.close()
         }
+    }
+
+    /// Whether a node is known to be down. Of nodes that requests do not go to, as those elsewhere, nothing is known.
+    private func isDown(_ node: Node) -> Bool {
+        let pool = state.withLock { state -> NodePool? in
+            // Nodes tell of each other by announced addresses, which need not be those in use here.
+            let known = state.map?.nodes.first { $0.id != nil && $0.id == node.id }
+            return state.pools[known?.address ?? node.address]
+        }
+        return pool?.isDown ?? false
     }
 
     private func hear(_ event: ClusterEvent) {
@@ -235,7 +246,7 @@ package final class CassandraSession: Sendable {
                 let deadline = min(end, Clock.now() + self.options.attemptTimeout)
                 return try await RequestAttempt(
                     options: options, defaults: self.options, metrics: metrics, logger: logger, pool: pool, connection: connection,
-                    deadline: deadline
+                    deadline: deadline, isDown: { self.isDown($0) }
                 ).run(work)
             } catch {
                 attempts += 1

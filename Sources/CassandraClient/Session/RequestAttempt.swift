@@ -27,6 +27,8 @@ struct RequestAttempt: Sendable {
     let connection: Connection
     /// Of `Clock`.
     let deadline: Int64
+    /// Nodes that need not agree on a schema that was changed.
+    let isDown: @Sendable (Node) -> Bool
 
     func run(_ work: Work) async throws(CassandraError) -> Outcome {
         var unprepared = 0
@@ -108,7 +110,7 @@ struct RequestAttempt: Sendable {
         switch try ResultMessage.checked(response) {
         case .rows(let rows, _): return .rows(rows)
         case .schemaChange:
-            let reader = ClusterReader(connection: connection, options: defaults)
+            let reader = ClusterReader(connection: connection, options: defaults, isDown: isDown)
             if try await !reader.waitForSchemaAgreement() { logger.warning("the nodes of Cassandra do not agree on the schema yet") }
             return .done
         default: return .done
