@@ -90,6 +90,9 @@ final class ConnectionPool: Sendable {
                 onRetry(failure)
                 let longest = min(400_000, 2_000 << min(contentions, 8))
                 usleep(UInt32.random(in: UInt32(longest / 2)...UInt32(longest)))
+            } catch let failure as MySQLFailure where failure.isOfSession {
+                idle.withLock { $0.removeAll() }
+                throw failure
             } catch {
                 putBack(connection)
                 throw error

@@ -12,6 +12,12 @@ struct MySQLFailure: Error, Sendable, Equatable {
     /// Another transaction was in the way; the same again may go through.
     var isContention: Bool { code == 1213 || code == 1205 || code == 1020 || code == 3572 }
 
+    /// What a session keeps for as long as it lives, while a new one may have it otherwise: rights, as they were at its beginning, and a server that
+    /// has become a read-only replica, behind an address that leads to the new primary by now.
+    var isOfSession: Bool { MySQLFailure.ofSession.contains(code) }
+
+    private static let ofSession: Set<UInt32> = [1290, 1792, 1836, 3100, 1044, 1142, 1143, 1227, 1370, 1410]
+
     /// A table or the whole database is gone.
     var isMissingTable: Bool { code == 1146 || code == 1046 }
 

@@ -23,7 +23,8 @@ final class ZooKeeperSession: Sendable {
     /// - Returns: its name.
     func createNumbered(in folder: String, id: String, _ bytes: [UInt8]) async throws -> String {
         let prefix = SequentialName.prefix(id: id, token: token)
-        // An attempt whose answer was lost left a node, which is this session's and would stay with it.
+        // An attempt whose answer was lost left a node, which is this session's and would stay with it. The server asked may be behind it.
+        try await handle.sync(folder)
         if let known = try await handle.children(folder).filter({ $0.hasPrefix(prefix) }).min() {
             try await handle.write("\(folder)/\(known)", bytes, version: nil)
             return known

@@ -146,6 +146,25 @@ private final class Load: Sendable {
         await store.close()
     }
 
+    /// A session keeps the rights of its beginning: what was granted since is had by a new one alone.
+    @Test func rightsThatAreGrantedLaterCount() async throws {
+        let server = try MariaDBServer()
+        try await server.start()
+        let options = MySQLOptions(server)
+        let first = try await MySQLBackend(options).openStore()
+        try await first.write(aBatch([key("a")], at: start))
+        await first.close()
+        let user = "'\(MariaDBServer.user)'@'%'"
+        try server.sql("REVOKE INSERT, UPDATE ON `almanac%`.* FROM \(user)")
+        let store = try await MySQLBackend(options).openStore()
+        let error = try await storageError { try await store.write(aBatch([key("a")], at: start + minute)) }
+        #expect(error.code == .unavailable && error.message.contains("the user lacks a right"), "\(error)")
+        try server.sql("GRANT INSERT, UPDATE ON `almanac%`.* TO \(user)")
+        try await store.write(aBatch([key("a")], at: start + minute))
+        #expect(try await store.latestWindows([key("a").id]).map(\.time) == [start + minute])
+        await store.close()
+    }
+
     /// All tables in one file that may not grow.
     @Test func outOfSpace() async throws {
         let server = try MariaDBServer(settings: ["innodb_file_per_table=OFF", "innodb_data_file_path=ibdata1:12M:autoextend:max:24M"])
