@@ -52,14 +52,14 @@ struct FilterTest {
     let slot: Int
     private let filter: FlowFilter
     private let equalNumber: Double?
-    private let pattern: Regex<AnyRegexOutput>?
+    private let pattern: LinearRegex?
 
     init(_ filter: FlowFilter, _ slot: Int) throws(FlowProblem) {
         self.slot = slot
         self.filter = filter
         equalNumber = filter.equals.flatMap { FieldValue.text($0).doubleValue }
         do {
-            pattern = try filter.matches.map { try Regex($0) }
+            pattern = try filter.matches.map { try LinearRegex($0) }
         } catch {
             throw FlowProblem("\"\(filter.matches ?? "")\" is not a regular expression: \(error)")
         }
@@ -69,7 +69,7 @@ struct FilterTest {
         if let exists = filter.exists, exists == value.isMissing { return false }
         if let text = filter.equals, !isEqual(value, text) { return false }
         if let pattern {
-            guard let text = value.textValue, (try? pattern.wholeMatch(in: text)) != nil else { return false }
+            guard let text = value.textValue, pattern.matches(text) else { return false }
         }
         if let limit = filter.above {
             guard let number = value.doubleValue, number > limit else { return false }

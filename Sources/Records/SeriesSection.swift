@@ -9,11 +9,11 @@ package struct SeriesSection: Sendable {
     package let bytes: [UInt8]
 
     package init(_ series: [(labels: LabelSet, type: MetricType)]) {
-        var symbols: [String: Int] = [:]
+        var symbols: [ExactText: Int] = [:]
         var texts: [String] = []
         func index(_ text: String) -> Int {
-            if let known = symbols[text] { return known }
-            symbols[text] = texts.count
+            if let known = symbols[ExactText(text)] { return known }
+            symbols[ExactText(text)] = texts.count
             texts.append(text)
             return texts.count - 1
         }

@@ -217,7 +217,8 @@ extension ConfigurationSchema {
                 name: field.name,
                 read: { root, spot, loader in field.read(&root[keyPath: path], spot, &loader) },
                 show: { field.show($0[keyPath: path]) },
-                references: { key, variable, defaults in field.references(key, variable, defaults[keyPath: path]) })
+                references: { key, variable, defaults in field.references(key, variable, defaults[keyPath: path]) },
+                isSecret: field.isSecret)
         }
     }
 }

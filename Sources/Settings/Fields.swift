@@ -64,7 +64,9 @@ extension Field {
 
     /// A secret in the configuration itself.
     static func secret(_ name: String, _ path: SendablePath<Root, Secret?>, _ about: String) -> Field {
-        optional(name, path, .secret, about + " Better in a file.")
+        var field = optional(name, path, .secret, about + " Better in a file.")
+        field.isSecret = true
+        return field
     }
 
     /// The same secret in a file: `name` ends in `_file` and stands behind the key for the secret itself.
@@ -154,7 +156,7 @@ extension Field {
             references: { key, variable, defaults in
                 [KeyReference(path: key, variable: "", kind: .section, form: "section", defaultText: "", about: about)]
                     + section.references(path: key, variable: variable, defaults: defaults[keyPath: path])
-            })
+            }, isSecret: section.holdsSecrets)
     }
 
     /// A section that is absent unless one of its keys is given.
@@ -174,7 +176,7 @@ extension Field {
             references: { key, variable, _ in
                 [KeyReference(path: key, variable: "", kind: .section, form: "section", defaultText: "", about: about)]
                     + section.references(path: key, variable: variable, defaults: empty)
-            })
+            }, isSecret: section.holdsSecrets)
     }
 
     /// A list of sections. Variables `..._0_KEY` set keys of its elements and add elements.
@@ -204,7 +206,7 @@ extension Field {
             references: { key, variable, _ in
                 [KeyReference(path: key, variable: variable, kind: .list, form: "list of sections", defaultText: "[]", about: about)]
                     + section.references(path: key + "[]", variable: variable + "_<n>", defaults: empty)
-            })
+            }, isSecret: section.holdsSecrets)
     }
 }
 

@@ -88,7 +88,7 @@ struct Loader {
     }
 
     mutating func report(_ path: String, _ message: String, at place: Place? = nil) {
-        mistakes.append(Mistake(place: place ?? self.place(of: path), key: path, message: message))
+        mistakes.append(Mistake(place: place ?? self.place(of: path), key: path, message: Secret.masked(message)))
     }
 
     mutating func note(_ path: String, _ place: Place) { places[path] = place }

@@ -12,6 +12,9 @@ struct Section<Root: Sendable>: Sendable {
         self.check = check
     }
 
+    /// Whether it has a key for a secret, itself or in a section of it.
+    var holdsSecrets: Bool { fields.contains(where: \.isSecret) }
+
     /// Reads all keys into `root`, reports unknown and repeated ones.
     func read(into root: inout Root, at spot: Spot, _ loader: inout Loader) {
         var nodes: [String: RawNode] = [:]
@@ -35,7 +38,9 @@ struct Section<Root: Sendable>: Sendable {
             }
         case .scalar?, .list?:
             let names = fields.map(\.name).joined(separator: ", ")
-            return loader.report(spot.path, "must be a section of keys (\(names)), not \(spot.node?.kind ?? "")", at: spot.node?.place)
+            // In the place of a section with a secret, what was given may be the secret.
+            let given = holdsSecrets ? "a single value or list" : spot.node?.kind ?? ""
+            return loader.report(spot.path, "must be a section of keys (\(names)), not \(given)", at: spot.node?.place)
         }
         if let node = spot.node { loader.note(spot.path, node.place) }
         for field in fields { field.read(&root, spot.child(field.name, nodes[field.name]), &loader) }
@@ -79,6 +84,7 @@ struct Field<Root: Sendable>: Sendable {
     var show: @Sendable (_ root: Root) -> ShownValue?
     /// What the reference says of it and of all below it.
     var references: @Sendable (_ path: String, _ variable: String, _ defaults: Root) -> [KeyReference]
+    var isSecret = false
 }
 
 extension Field {

@@ -35,10 +35,10 @@ extension ValueForm where Value == String {
 
     static var regex: Self {
         ValueForm(
-            name: "regex", allowed: "a regular expression over the whole name, such as node_cpu_.*",
+            name: "regex", allowed: "a regular expression (RE2) over the whole name, such as node_cpu_.*",
             parse: { text throws(FormError) in
                 do {
-                    _ = try Regex(text)
+                    _ = try LinearRegex(text)
                 } catch {
                     throw FormError("\"\(text)\" is not a regular expression: \(error)")
                 }

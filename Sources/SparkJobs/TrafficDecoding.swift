@@ -100,6 +100,7 @@ struct TrafficDecoding {
             WHEN \(name)_kind <> 'STRING' THEN 'wrong_type'
             WHEN \(name)_text = '' THEN 'empty_text'
             WHEN octet_length(\(name)_text) > 128 THEN 'long_text'
+            WHEN \(name)_text LIKE '% ' THEN 'trailing_space'
             WHEN \(name)_text RLIKE '[\\\\x00-\\\\x1F\\\\x7F-\\\\x9F]' THEN 'control_character'
         """
     }

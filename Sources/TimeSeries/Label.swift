@@ -1,4 +1,17 @@
-/// One name-value pair of a series' identity. Both are UTF-8 and hold no byte 0xFF (UTF-8 never does).
+/// A text that equals another only if their bytes are the same, as fingerprints and matchers have it. `String ==` also takes texts for equal that are
+/// composed differently (U+00E9, or e and U+0301).
+package struct ExactText: Hashable, Sendable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package static func == (a: ExactText, b: ExactText) -> Bool { areSame(a.text, b.text) }
+
+    /// Whether two texts have the same bytes. O(n).
+    package static func areSame(_ a: String, _ b: String) -> Bool { a == b && a.utf8.elementsEqual(b.utf8) }
+}
+
+/// One name-value pair of a series' identity, equal to another if both are byte by byte. Both are UTF-8 and hold no byte 0xFF (UTF-8 never does).
 package struct Label: Hashable, Sendable, Comparable {
     package var name: String
     package var value: String
@@ -8,9 +21,11 @@ package struct Label: Hashable, Sendable, Comparable {
         self.value = value
     }
 
+    package static func == (a: Label, b: Label) -> Bool { ExactText.areSame(a.name, b.name) && ExactText.areSame(a.value, b.value) }
+
     package static func < (a: Label, b: Label) -> Bool {
         // By bytes, as Prometheus sorts; `String <` compares unicode scalars in canonical order and differs from it.
-        if a.name != b.name { return a.name.utf8.lexicographicallyPrecedes(b.name.utf8) }
+        if !ExactText.areSame(a.name, b.name) { return a.name.utf8.lexicographicallyPrecedes(b.name.utf8) }
         return a.value.utf8.lexicographicallyPrecedes(b.value.utf8)
     }
 }
@@ -27,9 +42,9 @@ package struct LabelSet: Hashable, Sendable {
     package init(_ labels: [Label]) {
         var sorted = labels
         if !LabelSet.isCanonical(labels) {
-            var byName: [String: String] = [:]
-            for label in labels { byName[label.name] = label.value }
-            sorted = byName.compactMap { $0.value.isEmpty ? nil : Label($0.key, $0.value) }.sorted()
+            var byName: [ExactText: String] = [:]
+            for label in labels { byName[ExactText(label.name)] = label.value }
+            sorted = byName.compactMap { $0.value.isEmpty ? nil : Label($0.key.text, $0.value) }.sorted()
         }
         self.labels = sorted
     }
@@ -46,7 +61,7 @@ package struct LabelSet: Hashable, Sendable {
         return true
     }
 
-    package subscript(_ name: String) -> String? { labels.first { $0.name == name }?.value }
+    package subscript(_ name: String) -> String? { labels.first { ExactText.areSame($0.name, name) }?.value }
 
     /// The metric's name, or "" if the set has none.
     package var name: String { self[LabelSet.metricName] ?? "" }
@@ -68,20 +83,32 @@ package struct LabelSet: Hashable, Sendable {
 }
 
 extension LabelSet: CustomStringConvertible {
-    /// Prometheus notation: `name{a="b",c="d"}`; `{a="b"}` where there is no name.
+    /// Prometheus notation: `name{a="b",c="d"}`; `{a="b"}` where there is no name. Names that Prometheus could not write bare stand in quotes:
+    /// `{"odd name","odd label"="x"}`.
     package var description: String {
-        var text = name
+        let isBare = LabelSet.isBare(name.utf8, colons: true)
+        var text = isBare ? name : ""
         let rest = labels.filter { $0.name != LabelSet.metricName }
-        if rest.isEmpty && !text.isEmpty { return text }
+        if rest.isEmpty && isBare { return text }
         text += "{"
-        for (i, label) in rest.enumerated() {
-            if i > 0 { text += "," }
-            text += label.name
-            text += "=\""
-            text += LabelSet.escaped(label.value)
-            text += "\""
+        var parts = isBare || name.isEmpty ? [] : ["\"\(LabelSet.escaped(name))\""]
+        for label in rest {
+            let own = LabelSet.isBare(label.name.utf8, colons: false) ? label.name : "\"\(LabelSet.escaped(label.name))\""
+            parts.append("\(own)=\"\(LabelSet.escaped(label.value))\"")
         }
-        return text + "}"
+        return text + parts.joined(separator: ",") + "}"
+    }
+
+    /// What stands without quotes.
+    private static func isBare(_ name: String.UTF8View, colons: Bool) -> Bool {
+        guard let first = name.first, !(0x30...0x39).contains(first) else { return false }
+        return name.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: true
+            case 0x3A: colons
+            default: false
+            }
+        }
     }
 
     private static func escaped(_ value: String) -> String {

@@ -99,10 +99,9 @@ extension TrafficPartition {
         let message: String
         switch rule.condition {
         case .speedAbove where end != nil:
-            message = "speed was above \(limit) km/h for \(short(Double(time - alarm.since) / 1000)) s"
+            message = "speed was above \(limit) km/h" + lasting(time - alarm.since)
         case .speedAbove(_, let duration):
-            let seconds = short(Double(max(duration, alarm.last - alarm.since)) / 1000)
-            message = "speed \(short(alarm.value)) km/h above \(limit) for \(seconds) s"
+            message = "speed \(short(alarm.value)) km/h above \(limit)" + lasting(max(duration, alarm.last - alarm.since))
         case .fuelBelow where end != nil: message = "fuel was below \(limit) %"
         case .fuelBelow: message = "fuel \(short(alarm.value)) % below \(limit) %"
         case .enters(let point): message = "entered \(point)"
@@ -113,6 +112,8 @@ extension TrafficPartition {
                 time: time, revision: revision, rule: rule.name, subject: title(v), vehicleType: keys.type(alarm.key),
                 route: keys.route(alarm.key), onset: alarm.since, end: end, value: alarm.value, limit: alarm.limit, message: message))
     }
+
+    private func lasting(_ time: Milliseconds) -> String { time > 0 ? " for \(short(Double(time) / 1000)) s" : "" }
 
     /// One digit behind the point at most.
     private func short(_ value: Double) -> String {

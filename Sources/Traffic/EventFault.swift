@@ -22,6 +22,7 @@ package enum EventFault: String, Error, Sendable, CaseIterable {
     case notUUID = "not_uuid"
     case emptyText = "empty_text"
     case longText = "long_text"
+    case trailingSpace = "trailing_space"
     case latitudeRange = "latitude_range"
     case longitudeRange = "longitude_range"
     case badTimestamp = "bad_timestamp"

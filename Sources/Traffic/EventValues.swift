@@ -82,6 +82,10 @@ extension EventReader {
         guard range.count <= EventReader.maximumText else {
             throw fault(.longText, "\(member.name) has \(range.count) bytes, more than \(EventReader.maximumText)", at: place)
         }
+        // Some stores take no notice of spaces at the end of a key: two names would be one.
+        guard reading(range, { $0.last != UInt8(ascii: " ") }) else {
+            throw fault(.trailingSpace, "\(member.name) ends in a space", at: place)
+        }
         if reading(range, { TextCheck.isPlain($0) }) { return range }
         switch reading(range, { TextCheck.check($0) }) {
         case nil: return range

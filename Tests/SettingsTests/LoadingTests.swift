@@ -153,6 +153,25 @@ import Testing
         #expect(load(Configuration().yaml).configuration == Configuration())
     }
 
+    /// Where a mistake quotes what was given, that may be a secret.
+    @Test(arguments: [
+        "server: {tokens: [PASSWORD]}", "server: {users: ['a:PASSWORD']}", "server: {users: [[PASSWORD]]}",
+        "collect: {scrape: [{job: a, targets: ['http://u:PASSWORD@h:1/x']}]}", "collect: {scrape: [{job: a, targets: ['u:PASSWORD@h:1']}]}",
+        "collect: {scrape: [{job: a, url: 'htp://u:PASSWORD@h/x?token=PASSWORD'}]}", "collect: {prometheus: [PASSWORD]}",
+        "store: {mysql: PASSWORD}", "notify: {webhooks: [{url: 'u:PASSWORD@h'}]}",
+    ])
+    func mistakesHideSecrets(text: String) {
+        let loaded = load(text)
+        #expect(!loaded.mistakes.isEmpty)
+        for mistake in loaded.mistakes { #expect(!mistake.description.contains("PASSWORD"), "\(mistake)") }
+    }
+
+    @Test func masksLeaveTheRest() {
+        #expect(Secret.masked("\"http://h/x\" and \"a@b\", then c?") == "\"http://h/x\" and \"<secret>@b\", then c?")
+        #expect(Secret.masked("'https://u:p@w@h:1/x?a=b'") == "'https://<secret>@h:1/x?<secret>'")
+        #expect(Secret.masked("plain") == "plain")
+    }
+
     @Test func printingHidesSecrets() {
         let text =
             "server: {tokens: [{token: hunter2, role: write}], users: [{name: u, password: hunter2}]}\n"

@@ -29,6 +29,25 @@ import Testing
         #expect(LabelSet([]).description == "{}")
     }
 
+    /// What Prometheus could not write bare stands in quotes, as its parser reads it.
+    @Test func oddNamesAreQuoted() {
+        #expect(LabelSet(name: "http.requests", [Label("path", "/")]).description == #"{"http.requests",path="/"}"#)
+        #expect(LabelSet(name: "up", [Label("odd.name", "v")]).description == #"up{"odd.name"="v"}"#)
+        #expect(LabelSet(name: "job:rate:5m").description == "job:rate:5m")
+        #expect(LabelSet(name: "5m").description == #"{"5m"}"#)
+        #expect(LabelSet(name: #"a"b"#).description == #"{"a\"b"}"#)
+    }
+
+    /// Composed differently, they are different texts; Swift's `==` takes them for equal.
+    @Test func labelsAreComparedByBytes() {
+        let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+        #expect(composed == decomposed)
+        let (a, b) = (LabelSet(name: "m", [Label("s", composed)]), LabelSet(name: "m", [Label("s", decomposed)]))
+        #expect(a != b && a.fingerprint != b.fingerprint && Set([a, b]).count == 2)
+        let both = LabelSet([Label(composed, "1"), Label(decomposed, "2"), Label("empty", "")])
+        #expect(both[composed] == "1" && both[decomposed] == "2" && both.labels.count == 2)
+    }
+
     @Test func fingerprintTextRoundTrips() {
         let f = LabelSet(name: "up").fingerprint
         #expect(Fingerprint(f.description) == f)

@@ -81,6 +81,7 @@ import TimeSeries
         (.notUUID, event(#""vehicleId":"0d5c3b5e-7b0e-4b57-8c93-6d3d5a1f2e4g""#)),
         (.notUUID, event(#""vehicleId":"0d5c3b5e-7b0e-4b57-8c93-6d3d5a1f2e4\u000b""#)),
         (.emptyText, event(#""vehicleType":"""#)), (.longText, event("\"routeId\":\"\(String(repeating: "r", count: 129))\"")),
+        (.trailingSpace, event(#""vehicleType":"Bus ""#)), (.trailingSpace, event(#""routeId":"R\u0020""#)),
         (.latitudeRange, event(#""latitude":90.0001"#)), (.longitudeRange, event(#""longitude":"-180.1""#)),
         (.badTimestamp, event(#""timestamp":"yesterday""#)), (.badTimestamp, event(#""timestamp":"2024-03-01""#)),
         (.badTimestamp, event(#""timestamp":17.5"#)), (.badTimestamp, event(#""timestamp":"2024-03-01T00:00:00+1""#)),

@@ -2,11 +2,11 @@ import TimeSeries
 
 /// A regular expression for a whole metric name, as Prometheus anchors them.
 struct NamePattern {
-    private let regex: Regex<AnyRegexOutput>
+    private let regex: LinearRegex
 
-    init(_ pattern: String) throws { regex = try Regex(pattern) }
+    init(_ pattern: String) throws { regex = try LinearRegex(pattern) }
 
-    func matches(_ name: String) -> Bool { (try? regex.wholeMatch(in: name)) != nil }
+    func matches(_ name: String) -> Bool { regex.matches(name) }
 
     /// Why the pattern is no regular expression; nil if it is one.
     static func problem(_ pattern: String) -> String? {

@@ -10,6 +10,10 @@ package struct SeriesMatcher: Sendable {
     private let tests: [(label: String, test: Test)]
     /// The metric name that every match has, where the matchers say so: a store looks it up in its index.
     package let requiredName: String?
+    /// Instructions of all its regular expressions: what a character of a value costs at most.
+    package var size: Int {
+        tests.reduce(0) { sum, test in if case .regex(let regex, _) = test.test { sum + regex.size } else { sum } }
+    }
 
     /// Throws `StorageError` (`usage`) for a regular expression that cannot be read.
     package init(_ matchers: [LabelMatcher]) throws(StorageError) {

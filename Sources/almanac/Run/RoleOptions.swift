@@ -225,7 +225,7 @@ extension Configuration {
 /// Regular expressions over whole names, with what they said of names before.
 final class NameMatcher: Sendable {
     private struct State {
-        var patterns: [Regex<AnyRegexOutput>]
+        var patterns: [LinearRegex]
         var known: [String: Bool] = [:]
     }
 
@@ -233,12 +233,12 @@ final class NameMatcher: Sendable {
     private let state: Mutex<State>
 
     /// Patterns that do not compile match nothing; `Configuration.load` has refused them before.
-    init(_ patterns: [String]) { state = Mutex(State(patterns: patterns.compactMap { try? Regex($0) })) }
+    init(_ patterns: [String]) { state = Mutex(State(patterns: patterns.compactMap { try? LinearRegex($0) })) }
 
     func matches(_ name: String) -> Bool {
         state.withLock { state in
             if let known = state.known[name] { return known }
-            let isMatch = state.patterns.contains { (try? $0.wholeMatch(in: name)) != nil }
+            let isMatch = state.patterns.contains { $0.matches(name) }
             if state.known.count >= NameMatcher.maximumKnown { state.known.removeAll() }
             state.known[name] = isMatch
             return isMatch

@@ -17,11 +17,13 @@ SELECT value, lower(vehicleId_text) AS vehicle, vehicleType_text AS type, routeI
     WHEN vehicleType_kind <> 'STRING' THEN 'wrong_type'
     WHEN vehicleType_text = '' THEN 'empty_text'
     WHEN octet_length(vehicleType_text) > 128 THEN 'long_text'
+    WHEN vehicleType_text LIKE '% ' THEN 'trailing_space'
     WHEN vehicleType_text RLIKE '[\\x00-\\x1F\\x7F-\\x9F]' THEN 'control_character'
     WHEN routeId_kind IS NULL THEN 'missing_route'
     WHEN routeId_kind <> 'STRING' THEN 'wrong_type'
     WHEN routeId_text = '' THEN 'empty_text'
     WHEN octet_length(routeId_text) > 128 THEN 'long_text'
+    WHEN routeId_text LIKE '% ' THEN 'trailing_space'
     WHEN routeId_text RLIKE '[\\x00-\\x1F\\x7F-\\x9F]' THEN 'control_character'
     WHEN latitude_kind IS NULL THEN 'missing_latitude'
     WHEN latitude_number IS NULL THEN IF(latitude_kind = 'STRING', 'bad_number', 'wrong_type')

@@ -23,6 +23,8 @@ package struct LinearRegex: Sendable {
     static let maximumProgram = 10_000
 
     private let program: [Instruction]
+    /// Instructions: what a character costs at most.
+    package var size: Int { program.count }
 
     /// Throws `RegexError` that names the place. O(size of the program).
     package init(_ pattern: String) throws(RegexError) {
@@ -69,13 +71,16 @@ package struct RegexError: Error, Sendable, CustomStringConvertible {
 private struct ThreadSet {
     private(set) var list: [Int] = []
     private var isIn: [Bool]
+    /// Those that are in: fewer than there are instructions, mostly.
+    private var members: [Int] = []
     private var stack: [Int] = []
     private(set) var accepts = false
 
     init(capacity: Int) { isIn = Array(repeating: false, count: capacity) }
 
     mutating func removeAll() {
-        for i in isIn.indices where isIn[i] { isIn[i] = false }
+        for i in members { isIn[i] = false }
+        members.removeAll(keepingCapacity: true)
         list.removeAll(keepingCapacity: true)
         accepts = false
     }
@@ -86,6 +91,7 @@ private struct ThreadSet {
         while let at = stack.popLast() {
             if isIn[at] { continue }
             isIn[at] = true
+            members.append(at)
             switch program[at] {
             case .scalar: list.append(at)
             case .jump(let target): stack.append(target)
