@@ -101,7 +101,7 @@ package struct Fetcher: Sendable {
         do {
             return try await withTimeout(timeout) { try await collect(request, timeout, expectedBytes) }
         } catch {
-            throw describe(error, timeout)
+            throw describe(error, timeout, host: FailureReason.host(of: url))
         }
     }
 
@@ -143,7 +143,7 @@ package struct Fetcher: Sendable {
         FetchFailure(kind: .tooLarge, message: "the body is larger than the limit of \(maxBodyBytes) bytes")
     }
 
-    private func describe(_ error: any Error, _ timeout: Milliseconds) -> any Error {
+    private func describe(_ error: any Error, _ timeout: Milliseconds, host: String) -> any Error {
         switch error {
         case is FetchFailure, is CancellationError: return error
         case is TimeoutError: return FetchFailure(kind: .timeout, message: "no complete answer within \(timeout) ms")
@@ -157,7 +157,9 @@ package struct Fetcher: Sendable {
             return FetchFailure(kind: .connection, message: "the body is not valid gzip (\(error))")
         case let error as NIOHTTPDecompression.ExtraDecompressionError:
             return FetchFailure(kind: .connection, message: "the body is not valid gzip (\(error))")
-        default: return FetchFailure(kind: .connection, message: "\(error)")
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            return FetchFailure(kind: .connection, message: "the certificate is not for \(host)")
+        default: return FetchFailure(kind: .connection, message: FailureReason.text(error))
         }
     }
 }

@@ -12,6 +12,7 @@ package struct HTTPFace: HTTPResponder {
     private let authenticator: Authenticator
     private let requestGuard: RequestGuard
     private let metrics: RequestMetrics
+    private let unknownPath: String
 
     init(options: HTTPServerOptions, routes: [HTTPRoute], registry: MetricRegistry) {
         self.options = options
@@ -19,19 +20,26 @@ package struct HTTPFace: HTTPResponder {
         authenticator = Authenticator(options: options)
         requestGuard = RequestGuard(options: options)
         metrics = RequestMetrics(registry: registry)
+        // A role that serves nothing else has no map of its paths.
+        let hasMap = Set(["/", "/openapi.json"]).isSubset(of: routes.map(\.path))
+        unknownPath =
+            "there is nothing at this path; " + (hasMap ? "/openapi.json or / tells what there is" : "there are /metrics and /-/ready")
     }
 
     package func respond(to request: Request, context: FaceContext) async throws -> Response {
         let clock = ContinuousClock()
         let start = clock.now
         var template = "unmatched"
+        let progress = BodyProgress()
         var response: Response
         do {
-            response = try await answer(request, context, template: &template)
+            response = try await answer(request, context, progress, template: &template)
         } catch {
             response = problem(for: error, request, context.logger).response(instance: request.uri.path)
         }
         addSecurityHeaders(&response)
+        // What is left of a body would hold the connection for as long as the client likes.
+        if !progress.isWhole && BodyProgress.isExpected(request.headers) { response.headers[.connection] = "close" }
         let elapsed = (clock.now - start) / .seconds(1)
         metrics.record(path: template, method: request.method, status: response.status, seconds: elapsed)
         context.logger.debug(
@@ -43,7 +51,9 @@ package struct HTTPFace: HTTPResponder {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request, _ context: FaceContext, template: inout String) async throws -> Response {
+    private func answer(
+        _ request: Request, _ context: FaceContext, _ progress: BodyProgress, template: inout String
+    ) async throws -> Response {
         try requestGuard.checkHost(request)
         let path = try segments(of: request.uri.path)
         let role = authenticator.role(of: request.headers)
@@ -51,7 +61,7 @@ package struct HTTPFace: HTTPResponder {
         case .unknown:
             // Who may not read learns nothing about which paths there are.
             if role == nil { throw authenticator.challenge }
-            throw Problem.notFound("there is nothing at this path; /openapi.json or / tells what there is")
+            throw Problem.notFound(unknownPath)
         case .wrongMethod(let known, let allowed):
             template = known
             if role == nil { throw authenticator.challenge }
@@ -68,7 +78,7 @@ package struct HTTPFace: HTTPResponder {
             let channel = context.channel
             let routed = RoutedRequest(
                 request: request, parameters: parameters, query: query, role: role, maxBodyBytes: options.maxBodyBytes,
-                logger: context.logger, closeConnection: { channel.close(promise: nil) })
+                logger: context.logger, closeConnection: { channel.close(promise: nil) }, deadlines: options.deadlines, progress: progress)
             return try await route.handler(routed)
         }
     }

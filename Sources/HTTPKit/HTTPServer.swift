@@ -19,12 +19,12 @@ package struct HTTPServer: Sendable {
     private let onRunning: @Sendable (Int) -> Void
 
     /// - Parameters:
-    ///   - reload: what `POST /-/reload` does; without it there is no such path.
+    ///   - reload: what `POST /-/reload` does, and the sections that wait for a restart; without it there is no such path.
     ///   - onRunning: called once with the bound port.
     /// - Throws: `HTTPServerError` if the options must not be served.
     package init(
         options: HTTPServerOptions, routes: [HTTPRoute] = [], registry: MetricRegistry, readiness: Readiness,
-        reload: (@Sendable () async throws -> Void)? = nil, logger: Logger, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
+        reload: (@Sendable () async throws -> [String])? = nil, logger: Logger, onRunning: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(HTTPServerError) {
         try options.validate()
         self.options = options
@@ -63,9 +63,10 @@ package struct HTTPServer: Sendable {
     }
 
     private func serverBuilder() throws(HTTPServerError) -> HTTPServerBuilder {
+        let headTimeout = TimeAmount(options.deadlines.head)
         let http = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [RequestHeadDeadline(.seconds(10))], idleTimeout: .seconds(options.idleTimeoutSeconds)))
+                additionalChannelHandlers: [ConnectionDeadlines(headTimeout)], idleTimeout: .seconds(options.idleTimeoutSeconds)))
         guard let tls = options.tls else { return http }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(tls.certificatePath)

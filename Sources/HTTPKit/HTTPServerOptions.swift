@@ -68,6 +68,7 @@ package struct HTTPServerOptions: Sendable {
     package var maxConnections = 1024
     /// An idle connection is closed after this many seconds.
     package var idleTimeoutSeconds: Int64 = 120
+    package var deadlines = RequestDeadlines()
 
     package init(host: String = "127.0.0.1", port: Int = 5002) {
         self.host = host

@@ -4,7 +4,7 @@ import Telemetry
 
 /// What every process answers, whichever roles it has.
 enum ProbeRoutes {
-    static func routes(registry: MetricRegistry, readiness: Readiness, reload: (@Sendable () async throws -> Void)?) -> [HTTPRoute] {
+    static func routes(registry: MetricRegistry, readiness: Readiness, reload: (@Sendable () async throws -> [String])?) -> [HTTPRoute] {
         var routes: [HTTPRoute] = [
             .get("/-/healthy", access: .open) { _ in .text("healthy\n") },
             .get("/-/ready", access: .open) { ready($0, readiness) },
@@ -32,12 +32,12 @@ enum ProbeRoutes {
         return .json(document, status: waiting.isEmpty ? .ok : .serviceUnavailable)
     }
 
-    private static func reloaded(_ reload: @Sendable () async throws -> Void) async throws -> Response {
+    private static func reloaded(_ reload: @Sendable () async throws -> [String]) async throws -> Response {
         do {
-            try await reload()
+            let waiting = try await reload()
+            return .json(.object([(key: "reloaded", value: true), (key: "restart", value: .array(waiting.map { .string($0) }))]))
         } catch {
             throw Problem(.unprocessableContent, detail: "the configuration was not reloaded, the old one goes on: \(error)")
         }
-        return .json(.object([(key: "reloaded", value: true)]))
     }
 }

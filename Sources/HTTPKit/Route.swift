@@ -13,19 +13,11 @@ package struct RoutedRequest: Sendable {
     package let logger: Logger
     /// Closes the connection at once, whatever is still to be written.
     package let closeConnection: @Sendable () -> Void
+    var deadlines = RequestDeadlines()
+    var progress = BodyProgress()
 
     /// The decoded segment of the path that the template calls `{name}`.
     package func parameter(_ name: String) -> String { parameters[name] ?? "" }
-
-    /// The whole body; throws a 413 problem beyond the limit.
-    package func body() async throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        for try await buffer in request.body {
-            bytes.append(contentsOf: buffer.readableBytesView)
-            if bytes.count > maxBodyBytes { throw HTTPFace.tooLarge(maxBodyBytes) }
-        }
-        return bytes
-    }
 }
 
 /// One method on one path. `path` is a template, for example `/api/v1/series/{id}`; it is also the label of the request metrics.

@@ -186,7 +186,9 @@ struct SeriesAPI: Sendable {
                     detail: "'\(text)' is neither a series' id (32 hexadecimal digits) nor its Prometheus notation: \(error)")
             }
         }
-        guard let series = try await catalogue.series(id) else { throw Problem.notFound("there is no series \(text)") }
+        guard let series = try await catalogue.series(id) else {
+            throw Problem.notFound("there is no series \(text); /api/v1/series?metric=... finds it by name")
+        }
         return series
     }
 }

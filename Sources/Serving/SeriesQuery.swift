@@ -7,6 +7,8 @@ import TimeSeries
 struct SeriesQuery: Sendable {
     static let parameters = ["metric", "match[]"]
     static let maximumSelectors = 64
+    /// Instructions of all regular expressions together: every series is asked for each.
+    static let maximumSize = 10_000
 
     /// Any of them. Empty: nothing can match.
     let selectors: [SeriesSelector]
@@ -30,6 +32,9 @@ struct SeriesQuery: Sendable {
                     for selector in selectors { if let joined = try selector.and(metric) { both.append(joined) } }
                 }
                 selectors = both
+            }
+            guard selectors.reduce(0, { $0 + $1.size }) <= SeriesQuery.maximumSize else {
+                throw Problem.badParameter("match[]", "the regular expressions of this request are too large together; write shorter ones")
             }
             self.selectors = selectors
         } catch let problem as Problem {
@@ -82,6 +87,9 @@ struct Cursor: Sendable, Equatable {
     var after: Fingerprint
     var index: Int
 
+    /// More than any store holds, and a page on top of it is a number still.
+    private static let largestIndex = 1 << 53
+
     var text: String { "\(after)-\(index)" }
 
     init(after: Fingerprint, index: Int) {
@@ -91,7 +99,9 @@ struct Cursor: Sendable, Equatable {
 
     init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let after = Fingerprint(parts[0]), let index = Int(parts[1]), index >= 0 else { return nil }
+        guard parts.count == 2, let after = Fingerprint(parts[0]), let index = Int(parts[1]), 0...Cursor.largestIndex ~= index else {
+            return nil
+        }
         self.init(after: after, index: index)
     }
 }

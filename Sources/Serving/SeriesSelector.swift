@@ -21,6 +21,9 @@ struct SeriesSelector: Sendable {
     /// Whether every condition also holds for a series without labels. Prometheus refuses such a selector: it means all there is.
     var matchesEverything: Bool { id == nil && compiled.matches(LabelSet([])) }
 
+    /// Instructions of all its regular expressions.
+    var size: Int { compiled.size }
+
     func matches(_ key: SeriesKey) -> Bool {
         if let id, key.id != id { return false }
         return compiled.matches(key.labels)

@@ -29,13 +29,13 @@ package final class ServeRole: Service, Sendable {
     package let server: HTTPServer
 
     /// - Parameters:
-    ///   - reload: what `POST /-/reload` does; without it there is no such path.
+    ///   - reload: what `POST /-/reload` does, and the sections that wait for a restart; without it there is no such path.
     ///   - moreRoutes: of other roles in this process.
     ///   - onRunning: called once with the bound port.
     /// - Throws: `HTTPServerError` if the HTTP options must not be served.
     package init(
         options: ServeOptions, store: any ResultStore, log: any MessageLog, clock: any WallClock, registry: MetricRegistry,
-        readiness: Readiness, logger: Logger, reload: (@Sendable () async throws -> Void)? = nil, moreRoutes: [HTTPRoute] = [],
+        readiness: Readiness, logger: Logger, reload: (@Sendable () async throws -> [String])? = nil, moreRoutes: [HTTPRoute] = [],
         onRunning: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws(HTTPServerError) {
         self.options = options

@@ -39,6 +39,7 @@ final class TrafficIngest: Sendable {
     /// `{"accepted": n, "rejected": m, "errors": [{"index", "reason", "detail"}]}`
     func respond(_ request: RoutedRequest) async throws -> Response {
         try request.query.refuseUnknown([])
+        try request.refuseEncodedBody()
         let isLines = try TrafficIngest.checkForm(request.request.headers)
         let reserved = request.request.headers[.contentLength].flatMap(Int.init) ?? request.maxBodyBytes
         try reserve(reserved)
@@ -55,11 +56,6 @@ final class TrafficIngest: Sendable {
 
     /// True if the body is said to be lines.
     private static func checkForm(_ headers: HTTPFields) throws(Problem) -> Bool {
-        if let coding = headers[.contentEncoding], coding.lowercased() != "identity" {
-            throw Problem(
-                .unsupportedMediaType, detail: "the body is encoded as '\(coding)'; send it as it is",
-                headers: [.acceptEncoding: "identity"])
-        }
         guard let type = headers[.contentType] else { return false }
         let name = type.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
         guard mediaTypes.contains(name) else {

@@ -40,6 +40,21 @@ struct FaceTests {
         }
     }
 
+    /// A hint leads to paths that are there.
+    @Test func unknownPathsNameWhatThereIs() async throws {
+        try await withFace { client in
+            let detail = try await client.execute(uri: "/nothing", method: .get).json?["detail"]?.stringValue ?? ""
+            #expect(detail.contains("/metrics and /-/ready") && !detail.contains("openapi"), "\(detail)")
+        }
+        let pages = ["/", "/openapi.json"].map { path in HTTPRoute.get(path) { _ in .text("") } }
+        let server = try HTTPServer(
+            options: HTTPServerOptions(), routes: pages, registry: MetricRegistry(), readiness: Readiness(), logger: quietLogger())
+        try await server.application().test(.router) { client in
+            let detail = try await client.execute(uri: "/nothing", method: .get).json?["detail"]?.stringValue ?? ""
+            #expect(detail.hasSuffix("/openapi.json or / tells what there is"), "\(detail)")
+        }
+    }
+
     @Test func wrongMethodNamesTheRightOnes() async throws {
         try await withFace { client in
             let response = try await client.execute(uri: "/things/a", method: .delete)
@@ -144,9 +159,9 @@ struct ProbeTests {
             let response = try await client.execute(uri: "/-/reload", method: .post)
             #expect(response.status == .notFound)
         }
-        try await withFace(reload: {}) { client in
+        try await withFace(reload: { ["listen"] }) { client in
             let post = try await client.execute(uri: "/-/reload", method: .post)
-            #expect(post.status == .ok)
+            #expect(post.status == .ok && post.text.contains(#""restart":["listen"]"#), "\(post.text)")
             let get = try await client.execute(uri: "/-/reload", method: .get)
             #expect(get.status == .methodNotAllowed)
         }

@@ -11,7 +11,7 @@ func quietLogger() -> Logger { Logger(label: "test", factory: { _ in SwiftLogNoO
 /// A face with a few routes, driven without a socket.
 func withFace<Value: Sendable>(
     _ options: HTTPServerOptions = HTTPServerOptions(), registry: MetricRegistry = MetricRegistry(), readiness: Readiness = Readiness(),
-    reload: (@Sendable () async throws -> Void)? = nil, _ test: @Sendable (any TestClientProtocol) async throws -> Value
+    reload: (@Sendable () async throws -> [String])? = nil, _ test: @Sendable (any TestClientProtocol) async throws -> Value
 ) async throws -> Value {
     let server = try HTTPServer(
         options: options, routes: sampleRoutes, registry: registry, readiness: readiness, reload: reload, logger: quietLogger())

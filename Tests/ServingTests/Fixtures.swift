@@ -88,7 +88,7 @@ struct Bench: Sendable {
     let readiness = Readiness()
     let role: ServeRole
 
-    init(now: Milliseconds = noon, _ change: (inout ServeOptions) -> Void = { _ in }) throws {
+    init(now: Milliseconds = noon, moreRoutes: [HTTPRoute] = [], _ change: (inout ServeOptions) -> Void = { _ in }) throws {
         clock = TestClock(now)
         log = MemoryLog(clock: clock)
         var options = ServeOptions()
@@ -97,7 +97,7 @@ struct Bench: Sendable {
         change(&options)
         role = try ServeRole(
             options: options, store: store, log: log, clock: clock, registry: registry, readiness: readiness, logger: quietLogger(),
-            reload: {})
+            reload: { [] }, moreRoutes: moreRoutes)
     }
 
     /// As if the topic's tail had brought it.

@@ -120,6 +120,28 @@ struct OriginalPathTests {
         }
     }
 
+    /// The index counts on from the cursor's.
+    @Test(arguments: ["/all_metrics", "/api/v1/series"])
+    func aCursorBeyondAllNumbersIsRefused(path: String) async throws {
+        try await bench().test { client in
+            let first = String(repeating: "0", count: 32)
+            for index in ["9223372036854775807", "9223372036854775806", "9007199254740993", "9223372036854775808"] {
+                let response = try await client.get(path, [("cursor", "\(first)-\(index)"), ("limit", "1")])
+                #expect(response.status == .badRequest, "\(index)")
+                #expect(response.json["detail"]?.stringValue?.contains("'cursor'") == true, "\(response.text)")
+            }
+            let largest = try await client.get(path, [("cursor", "\(first)-9007199254740992"), ("limit", "1")])
+            #expect(largest.status == .ok)
+        }
+    }
+
+    @Test func unknownPathsNameThePathsThatTellMore() async throws {
+        try await bench().test { client in
+            let detail = try await client.get("/nothing").json["detail"]?.stringValue ?? ""
+            #expect(detail.contains("/openapi.json or /"), "\(detail)")
+        }
+    }
+
     @Test func homeAnswersBrowsersAndPrograms() async throws {
         try await bench().test { client in
             let json = try await client.get("/")

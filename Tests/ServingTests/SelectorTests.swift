@@ -1,5 +1,6 @@
 import HTTPKit
 import HTTPTypes
+import HummingbirdTesting
 import Records
 import Storage
 import TestSupport
@@ -77,6 +78,24 @@ struct SelectorTests {
         let problem = #expect(throws: Problem.self) { _ = try query(text) }
         #expect(problem?.status == .badRequest)
         #expect(problem?.detail.contains("'\(name)'") == true, "\(problem?.detail ?? "")")
+    }
+
+    /// Each expression alone is small enough; every series would be asked for both.
+    @Test(arguments: ["/api/v1/series", "/all_metrics"])
+    func expressionsThatAreTooLargeTogetherAreRefused(path: String) async throws {
+        let expression = "(.?){1000}(.?){1000}(.?){1000}(.?){1000}.*"
+        try await Bench().test { client in
+            let one = try await client.get(path, [("match[]", "up{a=~\"\(expression)\"}")])
+            #expect(one.status == .ok, "\(one.text)")
+            for queries in [
+                [("match[]", "up{a=~\"\(expression)\",b=~\"\(expression)\"}")],
+                [("match[]", "up{a=~\"\(expression)\"}"), ("match[]", "up{b!~\"\(expression)\"}")],
+            ] {
+                let both = try await client.get(path, queries)
+                #expect(both.status == .badRequest)
+                #expect(both.json["detail"]?.stringValue?.contains("too large together") == true, "\(both.text)")
+            }
+        }
     }
 
     @Test func cursors() throws {

@@ -60,6 +60,7 @@ struct SeriesAPITests {
             }
             let unknown = try await client.get("/api/v1/series/\(key("unknown").id)")
             #expect(unknown.status == .notFound)
+            #expect(unknown.json["detail"]?.stringValue?.hasSuffix("; /api/v1/series?metric=... finds it by name") == true)
             let broken = try await client.get("/api/v1/series/a%7Bb")
             #expect(broken.status == .badRequest)
         }

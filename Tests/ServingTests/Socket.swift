@@ -37,6 +37,9 @@ final class Socket: Sendable {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
+    /// No more comes from here; answers still arrive.
+    func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     func get(_ path: String) { send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n") }
 
     /// Everything that has come so far.

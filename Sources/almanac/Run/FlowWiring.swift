@@ -98,17 +98,26 @@ enum FlowRoute {
         let underWay = Atomic<Int>(0)
     }
 
-    static func route(_ intake: FlowIntake) -> HTTPRoute {
+    /// None where no flow takes requests.
+    static func routes(_ intake: FlowIntake?) -> [HTTPRoute] {
+        guard let intake, !intake.flows.isEmpty else { return [] }
+        return [route(intake)]
+    }
+
+    private static func route(_ intake: FlowIntake) -> HTTPRoute {
         let door = Door()
         return HTTPRoute(.post, "/api/v1/flows/{flow}") { request in
             try request.query.refuseUnknown([])
+            // The type of the body is the flow's to know, and clients often leave curl's in place.
+            try request.refuseEncodedBody()
             defer { door.underWay.subtract(1, ordering: .relaxed) }
             guard door.underWay.add(1, ordering: .relaxed).newValue <= FlowRoute.maximumRequests else {
                 throw Problem.unavailable("too many records are under way already", retryAfterSeconds: 1)
             }
             let body = try await request.body()
             do {
-                return answer(try await intake.accept(flow: request.parameter("flow"), body: body))
+                let taken = try await intake.accept(flow: request.parameter("flow"), body: body)
+                return answer(taken, instance: request.request.uri.path)
             } catch let error as FlowIntake.Failure {
                 switch error {
                 case .unknownFlow: throw Problem.notFound("\(error); those that do: \(intake.flows.joined(separator: ", "))")
@@ -120,14 +129,21 @@ enum FlowRoute {
         }
     }
 
-    private static func answer(_ answer: FlowIntake.Answer) -> Response {
+    /// 400 where not one was a record of the flow: whoever sends such things is to notice.
+    private static func answer(_ answer: FlowIntake.Answer, instance: String) -> Response {
         let errors = answer.errors.map { refusal in
             JSONValue.object([(key: "record", value: .int(Int64(refusal.record))), (key: "reason", value: .string(refusal.reason))])
         }
-        return .json(
-            .object([
-                (key: "accepted", value: .int(Int64(answer.accepted))), (key: "dropped", value: .int(Int64(answer.dropped))),
-                (key: "rejected", value: .int(Int64(answer.rejected))), (key: "errors", value: .array(errors)),
-            ]))
+        let members: [(key: String, value: JSONValue)] = [
+            (key: "accepted", value: .int(Int64(answer.accepted))), (key: "dropped", value: .int(Int64(answer.dropped))),
+            (key: "rejected", value: .int(Int64(answer.rejected))), (key: "errors", value: .array(errors)),
+        ]
+        if answer.rejected == 0 || answer.accepted + answer.dropped > 0 { return .json(.object(members)) }
+        let problem: [(key: String, value: JSONValue)] = [
+            (key: "type", value: "about:blank"), (key: "title", value: "No record"), (key: "status", value: 400),
+            (key: "detail", value: "none of it is a record of this flow; 'errors' has the reasons"),
+            (key: "instance", value: .string(instance)),
+        ]
+        return .bytes(JSONValue.object(problem + members).jsonBytes, type: "application/problem+json", status: .badRequest)
     }
 }

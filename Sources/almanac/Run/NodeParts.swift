@@ -98,7 +98,8 @@ struct NodeParts {
     /// The HTTP face: all of it, or `/metrics` and the probes alone.
     /// - Parameter flows: what takes the records of flows that come by requests.
     func face(
-        serves: Bool, flows: FlowIntake?, reload: @escaping @Sendable () async throws -> Void, onRunning: @escaping @Sendable (Int) -> Void
+        serves: Bool, flows: FlowIntake?, reload: @escaping @Sendable () async throws -> [String],
+        onRunning: @escaping @Sendable (Int) -> Void
     ) throws -> any Service {
         let readiness = readiness
         readiness.set("listener", waitingFor: "starting")
@@ -106,7 +107,7 @@ struct NodeParts {
             readiness.set("listener", waitingFor: nil)
             onRunning(port)
         }
-        let routes = flows.map { [FlowRoute.route($0)] } ?? []
+        let routes = FlowRoute.routes(flows)
         if serves {
             return try ServeRole(
                 options: configuration.serveOptions, store: store(), log: backends.log, clock: clock, registry: registry,
