@@ -208,7 +208,8 @@ struct OpenMetricsPageParser {
     /// To the nearest millisecond; what is beyond 64 bits becomes the last instant there is.
     private func milliseconds(_ seconds: Double?) -> Int64 {
         guard let seconds else { return ParsedPage.noTime }
-        return Int64(exactly: (seconds * 1000).rounded()) ?? (seconds < 0 ? -Int64.max : Int64.max)
+        // Int64.min would say that there is no time.
+        return max(-Int64.max, Int64(exactly: (seconds * 1000).rounded()) ?? (seconds < 0 ? -Int64.max : Int64.max))
     }
 }
 

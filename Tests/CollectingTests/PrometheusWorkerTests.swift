@@ -16,6 +16,8 @@ private final class FakeAPI: Sendable {
     static let now: Milliseconds = 1_700_000_000_000
     let answered = Mutex<[Piece]>([])
     let refused = Mutex(0)
+    /// What the clock says the next time; after it stands again.
+    let leap = Mutex<Milliseconds?>(nil)
     private let longest: Milliseconds
     private let refusal: StubServer.Answer
 
@@ -30,7 +32,8 @@ private final class FakeAPI: Sendable {
         }
         let query = parameter("query", request.body)
         if query == "time()" {
-            return StubServer.page(#"{"status":"success","data":{"resultType":"scalar","result":[1,"1700000000"]}}"#)
+            let now = leap.withLock { $0.take() } ?? FakeAPI.now
+            return StubServer.page(#"{"status":"success","data":{"resultType":"scalar","result":[1,"\#(now / 1000)"]}}"#)
         }
         guard let time = Double(parameter("time", request.body)), let open = query.lastIndex(of: "["),
             let range = Milliseconds(query[query.index(after: open)...].dropLast(3))
@@ -87,6 +90,23 @@ private final class FakeAPI: Sendable {
         let minutes = (FakeAPI.now - 10_000_000) / 60_000 + 1...(FakeAPI.now - 5_000) / 60_000
         #expect(times == minutes.map { $0 * 60_000 })
         #expect(try bench.decoded().types["m"] == .counter)
+    }
+
+    @Test func aClockThatLeapsAheadDoesNotSilenceTheSource() async throws {
+        let api = FakeAPI(longest: 3_600_000, refusal: PrometheusWorkerTests.tooMany)
+        api.leap.withLock { $0 = SystemTime().now() + 30 * 86_400_000 }
+        let server = StubServer { api.answer($0) }
+        defer { server.stop() }
+        var source = PrometheusOptions(baseURL: server.url + "/p/")
+        source.selectors = ["m"]
+        source.interval = 1_000
+        var options = CollectOptions()
+        options.prometheus = [source]
+        let bench = RoleBench(options)
+        try await eventually("the present is asked for") { api.answered.withLock { $0.contains { $0.to == FakeAPI.now - 5_000 } } }
+        let latest = SystemTime().now() + 600_000
+        #expect(api.answered.withLock { $0.allSatisfy { $0.to <= latest } })
+        await bench.stop()
     }
 
     @Test func aServerThatRefusesEvenAMinuteSaysWhatToDo() async throws {

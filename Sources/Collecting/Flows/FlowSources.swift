@@ -51,6 +51,8 @@ package final class FlowSources: Sendable {
             let loader = loader
             group.addTask { await loader.run() }
             for worker in workers { group.addTask { await worker.run() } }
+            // Flows that come by request have no worker, and one of a file may be at its end.
+            group.addTask { while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) } }
         }
     }
 }

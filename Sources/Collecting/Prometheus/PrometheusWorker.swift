@@ -8,6 +8,9 @@ import TimeSeries
 /// Reads one Prometheus server: first the past, piece by piece from old to new, then what is new in every interval.
 /// It keeps asking for ever; what the log has not taken is not passed over.
 final class PrometheusWorker: Sendable {
+    /// How far ahead of this machine's clock a server is believed: what analyzers take.
+    private static let mostAhead: Milliseconds = 600_000
+
     let options: PrometheusOptions
     private let context: WorkerContext
     private let state: Mutex<SourceStatus>
@@ -72,10 +75,16 @@ final class PrometheusWorker: Sendable {
     private func round(_ client: PrometheusClient, _ progress: inout Progress) async throws {
         let clock = ContinuousClock()
         let began = clock.now
-        let end = try await client.now() - options.lag
+        let end = try await present(client) - options.lag
         await readTypes(client, &progress)
         var samples = 0
         var position = progress.position ?? min(end, options.resumeFrom ?? (end - options.backfill))
+        if position - end > PrometheusWorker.mostAhead {
+            // This machine's clock was ahead: nothing would be asked for until it had caught up.
+            context.environment.logger.warning(
+                "\(options.displayURL): was read up to \((position - end) / 1_000) s ahead of now; going on from now")
+            position = end
+        }
         while position < end {
             if !context.coordinator.owns(options.baseURL) { return }
             let to = min(position + progress.size.length, end)
@@ -100,6 +109,19 @@ final class PrometheusWorker: Sendable {
         }
         progress.hasCaughtUp = true
         noteSuccess(samples: samples, duration: (clock.now - began) / Duration.seconds(1))
+    }
+
+    /// The server's time, as far as it can be: a clock that leaps ahead would let the source stand still until the time has come.
+    private func present(_ client: PrometheusClient) async throws -> Milliseconds {
+        let theirs = try await client.now()
+        let latest = context.environment.clock.now() + PrometheusWorker.mostAhead
+        guard theirs > latest else { return theirs }
+        if context.firstTime("clock \(options.id)") {
+            context.environment.logger.warning(
+                "\(options.displayURL): the server's clock is \((theirs - latest + PrometheusWorker.mostAhead) / 1_000) s ahead of this machine's; set one of them right"
+            )
+        }
+        return latest
     }
 
     /// The answers to all queries for one piece. Nothing of a piece is sent before all of it is there.

@@ -138,7 +138,7 @@ final class Node: Sendable {
                     }
                 }
             },
-            onReload: { try? reloader.reload() })
+            onReload: { _ = try? reloader.reload() })
         let result = await Result { try await group.run() }
         await backends.close()
         withExtendedLifetime(signals) {}

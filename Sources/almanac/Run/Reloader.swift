@@ -22,8 +22,9 @@ final class Reloader: Sendable {
         self.logger = logger
     }
 
-    /// Throws `Failure` with all mistakes; then the old configuration goes on.
-    func reload() throws {
+    /// The sections whose changes wait for a restart. Throws `Failure` with all mistakes; then the old configuration goes on.
+    @discardableResult
+    func reload() throws -> [String] {
         let loaded = source()
         for warning in loaded.warnings { logger.warning("\(warning)") }
         if !loaded.mistakes.isEmpty {
@@ -42,6 +43,7 @@ final class Reloader: Sendable {
         if !frozen.isEmpty {
             logger.warning("changes of \(frozen.joined(separator: ", ")) take effect at the next start")
         }
+        return frozen
     }
 
     /// The sections that differ and cannot change while running.
@@ -59,6 +61,8 @@ final class Reloader: Sendable {
         if old.analyze != new.analyze { names.append("analyze") }
         if old.traffic.enabled != new.traffic.enabled || old.traffic.windows != new.traffic.windows { names.append("traffic") }
         if old.notify != new.notify { names.append("notify") }
+        if old.flows != new.flows { names.append("flows") }
+        if old.joins != new.joins { names.append("joins") }
         return names
     }
 }

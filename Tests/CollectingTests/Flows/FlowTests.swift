@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Messaging
 import Records
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -60,6 +61,29 @@ private struct FlowBench {
         options.partitions = ["samples": 4, "weather": 2]
         return try await EmbeddedLog.open(
             options, clock: SystemTime(), metrics: MetricRegistry(), logger: Logger(label: "log") { _ in SwiftLogNoOpLogHandler() })
+    }
+}
+
+/// Flows that have nothing to do, or no more, must not end the process that runs them.
+@Suite struct FlowLifeTests {
+    @Test(arguments: [true, false]) func runsUntilItIsCancelled(isFile: Bool) async throws {
+        let folder = try Folder()
+        try folder.write("{\"t\": 1}\n", to: "a.json")
+        let source: FlowDefinition.Source = isFile ? .file(path: folder.path + "/a.json", follows: false) : .http
+        let flow = FlowDefinition(name: "a", source: source, values: [.init(metric: "temp", field: "t")])
+        let bench = try FlowBench([flow], log: try await FlowBench.embedded(folder), state: folder.path)
+        let hasEnded = Mutex(false)
+        let watch = Task {
+            await bench.task.value
+            hasEnded.withLock { $0 = true }
+        }
+        if isFile { try await eventually("the file is read") { bench.sources.status().first?.isFinished == true } }
+        // Nothing says that it goes on but time.
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(!hasEnded.withLock { $0 })
+        await bench.stop()
+        await watch.value
+        await bench.log.close()
     }
 }
 
