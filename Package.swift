@@ -69,7 +69,7 @@ let package = Package(
         .target(name: "Storage", dependencies: ["TimeSeries", "Records", "Telemetry", grdb, grdbSQLite, logging]),
         .target(name: "Coordination", dependencies: ["TimeSeries"]),
         .target(name: "HTTPKit", dependencies: ["Records", "Telemetry", hummingbird, hummingbirdTLS, nioCore, nioSSL, logging, lifecycle]),
-        .target(name: "Fetching", dependencies: ["TimeSeries", httpClient, nioCore, nioHTTP, nioSSL, nioCompression]),
+        .target(name: "Fetching", dependencies: ["TimeSeries", httpClient, nioCore, nioPosix, nioHTTP, nioSSL, nioCompression]),
         // Floor 4: one driver each, behind its contract; the C libraries are Debian's
         .systemLibrary(
             name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]),
@@ -185,7 +185,7 @@ let package = Package(
             name: "HTTPKitTests",
             dependencies: [
                 "HTTPKit", "Records", "Telemetry", nioCore, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
-                hummingbird,
+                .product(name: "NIOEmbedded", package: "swift-nio"), hummingbird,
             ]),
         .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition", "TestSupport"]),
         .testTarget(
@@ -242,9 +242,8 @@ let package = Package(
         .testTarget(
             name: "AlmanacTests",
             dependencies: [
-                "almanac", "Fetching", "Settings", "Analyzing", "Collecting", "HTTPKit", "Serving", "Records", "TimeSeries", "Messaging",
-                "Storage",
-                "Telemetry", "TestSupport",
+                "almanac", "Fetching", "Settings", "Analyzing", "Collecting", "Coordination", "HTTPKit", "Serving", "Records", "TimeSeries",
+                "Messaging", "Storage", "Telemetry", "TestSupport", nioHTTP, logging,
             ]),
     ]
 )

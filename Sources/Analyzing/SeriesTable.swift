@@ -87,7 +87,8 @@ struct SeriesTable: Sendable {
             series.append(AnalyzedSeries(key: shared))
         }
         ids[key.id] = id
-        if let end = sealedBefore.removeValue(forKey: key.id) { series[Int(id)].history.markSealed(through: end) }
+        // Kept: a series that has nothing newer leaves, and may come again.
+        if let end = sealedBefore[key.id] { series[Int(id)].history.markSealed(through: end) }
         return id
     }
 

@@ -88,6 +88,7 @@ struct Takeover: Sendable {
     /// A machine without a clock of its own begins at its last shutdown until it has asked for the time: what it had accepted would lie in the future
     /// and be refused. A clock that was ahead before looks the same, so it is not waited for for ever.
     private func awaitClock(_ newest: Milliseconds, _ partition: Int32) async throws {
+        guard newest > clock.now() + options.futureBound else { return }
         let part = "clock of partition \(partition)"
         defer { waiting.say(nil, part: part) }
         let deadline = ContinuousClock.now + clockPatience

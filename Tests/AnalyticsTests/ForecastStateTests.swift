@@ -281,6 +281,21 @@ import Testing
         #expect(state.pendingForecast == nil)
     }
 
+    /// Where nearly all of the past stands still, it knows no residual: what moves now says how far it goes.
+    @Test func whatBeginsToMoveIsNotForecastExactly() throws {
+        var random = SplitMix64(seed: 9)
+        var values = [Double](repeating: 50, count: 600)
+        for step in random.noise(200) { values.append((values.last ?? 0) + step) }
+        var outside = 0
+        for origin in stride(from: 606, to: 700, by: 1) {
+            let model = try #require(ForecastModel.fit(Array(values[..<(origin - origin % 15)]).span, horizon: 10).value)
+            let state = try #require(model.forecast(from: Array(values[..<origin]).span).value)
+            if origin > 615, !state.path[4].interval80.contains(values[origin + 4]) { outside += 1 }
+            if origin > 615 { #expect(state.avg.interval95.upperBound > state.avg.interval95.lowerBound) }
+        }
+        #expect(outside < 34, "of 84, a fifth is expected")
+    }
+
     /// Forecasts of a series that was never negative are not either, until it is.
     @Test func whatHasBecomeNegativeIsForecastSo() throws {
         var random = SplitMix64(seed: 8)

@@ -301,14 +301,6 @@ import TimeSeries
             _ = state.advance(now: s.time)
         }
         #expect(try #require(state.neededOffsets()[0]) > 13 * 240)
-        #expect(state.seriesCount == 2)
-        for i in (14 * 240)..<(18 * 240) {
-            let s = Self.sample(i)
-            let record = SamplesRecord.encode(
-                source: 7, watermark: s.time, section: SeriesSection([(Self.gauge, .gauge)]), time: s.time, values: [s.gauge])
-            _ = try state.ingest(record, partition: 0, offset: Int64(i + 1), now: s.time)
-            _ = state.advance(now: s.time)
-        }
         #expect(state.seriesCount == 1)
     }
 

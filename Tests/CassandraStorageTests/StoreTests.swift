@@ -93,12 +93,12 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
         try await withStore { store, backend in
             let a = key("a")
             try await store.write(batch([a], at: start))
-            let dropped = backend.memory.tables.withLock { $0.removeValue(forKey: "window_statistics") }
+            let dropped = backend.memory.tables.withLock { $0.removeValue(forKey: "window_statistics_latest") }
             for _ in 0..<2 {
                 let error = await #expect(throws: StorageError.self) { try await store.write(batch([a], at: start + 60_000)) }
                 #expect(error?.code == .unavailable && error?.message.contains("`almanac init`") == true, "\(String(describing: error))")
             }
-            backend.memory.tables.withLock { $0["window_statistics"] = dropped }
+            backend.memory.tables.withLock { $0["window_statistics_latest"] = dropped }
             try await store.write(batch([a], at: start + 60_000))
             #expect(try await store.latestWindows([a.id]).map(\.time) == [start + 60_000])
         }

@@ -16,8 +16,8 @@ private final class FakeAPI: Sendable {
     static let now: Milliseconds = 1_700_000_000_000
     let answered = Mutex<[Piece]>([])
     let refused = Mutex(0)
-    /// What the clock says the next time; after it stands again.
-    let leap = Mutex<Milliseconds?>(nil)
+    /// What the clock says the next times; the last stands.
+    let clock = Mutex([FakeAPI.now])
     private let longest: Milliseconds
     private let refusal: StubServer.Answer
 
@@ -32,7 +32,7 @@ private final class FakeAPI: Sendable {
         }
         let query = parameter("query", request.body)
         if query == "time()" {
-            let now = leap.withLock { $0.take() } ?? FakeAPI.now
+            let now = clock.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
             return StubServer.page(#"{"status":"success","data":{"resultType":"scalar","result":[1,"\#(now / 1000)"]}}"#)
         }
         guard let time = Double(parameter("time", request.body)), let open = query.lastIndex(of: "["),
@@ -94,7 +94,7 @@ private final class FakeAPI: Sendable {
 
     @Test func aClockThatLeapsAheadDoesNotSilenceTheSource() async throws {
         let api = FakeAPI(longest: 3_600_000, refusal: PrometheusWorkerTests.tooMany)
-        api.leap.withLock { $0 = SystemTime().now() + 30 * 86_400_000 }
+        api.clock.withLock { $0 = [SystemTime().now() + 30 * 86_400_000, FakeAPI.now, FakeAPI.now + 60_000] }
         let server = StubServer { api.answer($0) }
         defer { server.stop() }
         var source = PrometheusOptions(baseURL: server.url + "/p/")
@@ -103,7 +103,7 @@ private final class FakeAPI: Sendable {
         var options = CollectOptions()
         options.prometheus = [source]
         let bench = RoleBench(options)
-        try await eventually("the present is asked for") { api.answered.withLock { $0.contains { $0.to == FakeAPI.now - 5_000 } } }
+        try await eventually("the present is asked for") { api.answered.withLock { $0.contains { $0.to == FakeAPI.now + 55_000 } } }
         let latest = SystemTime().now() + 600_000
         #expect(api.answered.withLock { $0.allSatisfy { $0.to <= latest } })
         await bench.stop()

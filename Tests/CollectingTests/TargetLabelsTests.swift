@@ -66,12 +66,14 @@ import TimeSeries
 
 @Suite struct MetricRulesTests {
     @Test func patternsMatchWholeNames() {
-        var rules = MetricRules(keep: ["node_.*"], drop: ["node_scrape_.*|node_x"])
+        var rules = MetricRules(keep: [["node_.*", "up"], [], ["up", "node_x.*", ".*_load1", ".*_s.*"]], drop: ["node_scrape_.*|node_x"])
         #expect(rules.verdict(for: "node_load1").isKept)
         #expect(!rules.verdict(for: "my_node_load1").isKept)
         #expect(!rules.verdict(for: "node_scrape_ok").isKept)
         #expect(!rules.verdict(for: "node_x").isKept)
-        #expect(rules.verdict(for: "node_xy").isKept)
+        #expect(rules.verdict(for: "node_xy").isKept && rules.verdict(for: "up").isKept)
+        // Of several lists each has to let it through.
+        #expect(!rules.verdict(for: "node_y").isKept && !rules.verdict(for: "x_load1").isKept)
     }
 
     @Test func theFirstRuleForATypeWins() {

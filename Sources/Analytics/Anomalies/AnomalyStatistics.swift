@@ -16,7 +16,7 @@ struct AnomalyStatistics: Sendable, Equatable {
     private static let driftRun: UInt8 = 80
     /// Samples are learnt as at most so many usual distances from the long mean: else one wild one would hide all that comes in a year. They are
     /// judged as they are.
-    private static let farthest = 1_000.0
+    private static let farthest = 10_000.0
 
     var count = 0.0
     var last = 0.0

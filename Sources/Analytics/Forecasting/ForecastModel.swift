@@ -151,9 +151,14 @@ package struct ForecastModel: Sendable {
 
     /// Where nearly all residuals are those of a standstill, their quantiles are zero for as long as that is remembered, and no factor widens them.
     private func awakened(_ values: [Double]) -> ResidualQuantiles? {
-        let recent = Array(values.suffix(8))
-        guard kind == .sticky, recent.count == 8, zip(recent, recent.dropFirst()).count(where: { $0 != $1 }) >= 4 else { return nil }
-        return ShortHistory(recent, isSticky: true).residuals(horizon: horizon)
+        let last = values.suffix(8)
+        guard kind == .sticky, last.count == 8, zip(last, last.dropFirst()).count(where: { $0 != $1 }) >= 4 else { return nil }
+        // Back to where it stood still.
+        var (first, still) = (values.count - 1, 0)
+        for t in stride(from: values.count - 1, to: max(values.count - 60, 0), by: -1) where still < 4 {
+            if values[t] == values[t - 1] { still += 1 } else { (first, still) = (t - 1, 0) }
+        }
+        return ShortHistory(Array(values[first...]), isSticky: true).residuals(horizon: horizon)
     }
 
     func forecast(_ outlook: Outlook, widths: IntervalWidths?) -> Answer<Forecast> {

@@ -31,14 +31,15 @@ struct MetricRules {
     /// A target that invents names must not fill the memory.
     private static let maximumRemembered = 4_096
 
-    private let keep: [NamePattern]
+    private let keep: [[NamePattern]]
     private let drop: [NamePattern]
     private let types: [(pattern: NamePattern, type: MetricType)]
     private var verdicts: [String: Verdict] = [:]
 
     /// Patterns that do not compile are left out; `ScrapeTarget.problem` names them.
-    init(keep: [String] = [], drop: [String] = [], types: [MetricTypeRule] = []) {
-        self.keep = keep.compactMap { try? NamePattern($0) }
+    /// - Parameter keep: lists of which each must let a name through; an empty one lets all.
+    init(keep: [[String]] = [], drop: [String] = [], types: [MetricTypeRule] = []) {
+        self.keep = keep.filter { !$0.isEmpty }.map { $0.compactMap { try? NamePattern($0) } }
         self.drop = drop.compactMap { try? NamePattern($0) }
         self.types = types.compactMap { rule in (try? NamePattern(rule.pattern)).map { ($0, rule.type) } }
     }
@@ -46,7 +47,7 @@ struct MetricRules {
     mutating func verdict(for name: String) -> Verdict {
         if keep.isEmpty && drop.isEmpty && types.isEmpty { return Verdict(isKept: true, type: nil) }
         if let known = verdicts[name] { return known }
-        let isKept = (keep.isEmpty || keep.contains { $0.matches(name) }) && !drop.contains { $0.matches(name) }
+        let isKept = keep.allSatisfy { $0.contains { $0.matches(name) } } && !drop.contains { $0.matches(name) }
         let verdict = Verdict(isKept: isKept, type: types.first { $0.pattern.matches(name) }?.type)
         if verdicts.count >= MetricRules.maximumRemembered { verdicts.removeAll() }
         verdicts[name] = verdict

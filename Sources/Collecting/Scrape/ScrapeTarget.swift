@@ -37,8 +37,8 @@ package struct ScrapeTarget: Sendable, Equatable {
     package var honorLabels = false
     /// Whether timestamps in the page count.
     package var honorTimestamps = true
-    /// Regular expressions for whole metric names: if there are any, only what one of them matches is kept.
-    package var keep: [String] = []
+    /// Lists of regular expressions for whole metric names: kept is what one of each list matches that is not empty.
+    package var keep: [[String]] = []
     /// Regular expressions for whole metric names that are dropped.
     package var drop: [String] = []
     package var types: [MetricTypeRule] = []
@@ -90,7 +90,7 @@ package struct ScrapeTarget: Sendable, Equatable {
         if interval < 100 { return "target \(displayURL): the interval must be at least 100 ms" }
         if timeout <= 0 || timeout > interval { return "target \(displayURL): the timeout must be above 0 and at most the interval" }
         if maxBodyBytes <= 0 || maxSeries <= 0 { return "target \(displayURL): limits must be above 0" }
-        for pattern in keep + drop + types.map(\.pattern) {
+        for pattern in keep.flatMap({ $0 }) + drop + types.map(\.pattern) {
             if let error = NamePattern.problem(pattern) { return "target \(displayURL): \(error)" }
         }
         return nil

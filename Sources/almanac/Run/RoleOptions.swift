@@ -186,19 +186,13 @@ extension Configuration {
         target.timeout = collect.timeout(timeout, interval: target.interval)
         target.maxBodyBytes = Int(collect.maxBody)
         target.maxSeries = collect.maxSeries
-        target.keep = Configuration.both(collect.keep, keep)
+        target.keep = [collect.keep, keep]
         target.drop = collect.drop + drop
         target.types = typeRules
     }
 
     private var typeRules: [MetricTypeRule] {
         collect.types.map { MetricTypeRule(pattern: $0.match, type: $0.type == .counter ? .counter : .gauge) }
-    }
-
-    /// Patterns that match what both lists let through: each of one with each of the other, by lookahead.
-    private static func both(_ all: [String], _ own: [String]) -> [String] {
-        if all.isEmpty || own.isEmpty { return all + own }
-        return all.flatMap { outer in own.map { "(?=(?:\(outer))$)(?:\($0))" } }
     }
 
     private func prometheus(_ server: PrometheusSettings) -> PrometheusOptions {
