@@ -164,8 +164,9 @@ import TimeSeries
 
     @Test func whoCannotJoinIsNoMember() async throws {
         let stage = try await Stage { $0.requestTimeout = 1000 }
-        stage.cluster.setDown()
+        // The mock takes seconds to form a group.
         let consumer = try await stage.log.consumer(topics: ["t"], group: "g")
+        stage.cluster.setDown()
         for _ in 0..<5 {
             let isMember = (try? await consumer.poll(maxBytes: 1000, timeout: 100))?.isMember
             #expect(isMember != true)
