@@ -39,7 +39,8 @@ struct Section<Root: Sendable>: Sendable {
         case .scalar?, .list?:
             let names = fields.map(\.name).joined(separator: ", ")
             // In the place of a section with a secret, what was given may be the secret.
-            let given = holdsSecrets ? "a single value or list" : spot.node?.kind ?? ""
+            var given = spot.node?.kind ?? ""
+            if holdsSecrets, case .scalar? = spot.node?.value { given = "a single value" }
             return loader.report(spot.path, "must be a section of keys (\(names)), not \(given)", at: spot.node?.place)
         }
         if let node = spot.node { loader.note(spot.path, node.place) }
