@@ -142,10 +142,16 @@ final class Node: Sendable {
         let result = await Result { try await group.run() }
         await backends.close()
         withExtendedLifetime(signals) {}
-        do { try result.get() } catch let error as MessagingError where error.code == .closed && isEnding.load(ordering: .relaxed) {
+        do { try result.get() } catch  where isEnding.load(ordering: .relaxed) && Node.isOfClosedLog(error) {
             logger.info("ended with work left that the log did not take; what was acknowledged is there")
         }
         logger.info("ended")
+    }
+
+    /// Whether it comes of the log that was closed under roles: one says so, or ends before its turn.
+    private static func isOfClosedLog(_ error: any Error) -> Bool {
+        if let error = error as? MessagingError { return error.code == .closed }
+        return (error as? ServiceGroupError)?.errorCode == .serviceFinishedUnexpectedly
     }
 }
 
