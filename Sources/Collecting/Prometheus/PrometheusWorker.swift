@@ -84,6 +84,7 @@ final class PrometheusWorker: Sendable {
             context.environment.logger.warning(
                 "\(options.displayURL): was read up to \((position - end) / 1_000) s ahead of now; going on from now")
             position = end
+            progress.position = end
         }
         while position < end {
             if !context.coordinator.owns(options.baseURL) { return }
