@@ -45,7 +45,7 @@ package struct EvenSeries: Sendable {
         if let known, known >= least {
             // The median of irregular distances is never twice the same: of 241 it strays by a sixth of the spread.
             let spread = distances[distances.count * 3 / 4] - distances[distances.count / 4]
-            if abs(median - known) <= max(known / 100, spread / 3) { return known }
+            if abs(median - known) <= max(known / 1000, spread / 3) { return known }
         }
         return max(least, dividingDay(median))
     }
