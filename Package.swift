@@ -191,8 +191,8 @@ let package = Package(
         .testTarget(
             name: "CollectingTests",
             dependencies: [
-                "Collecting", "Coordination", "Fetching", "Flows", "Messaging", "Records", "TimeSeries", "Telemetry", "Exposition",
-                "TestSupport", logging,
+                "Collecting", "Coordination", "Fetching", "Flows", "Messaging", "MessagingContract", "Records", "TimeSeries", "Telemetry",
+                "Exposition", "TestSupport", logging,
             ]),
         .testTarget(
             name: "NotifyingTests",
@@ -207,8 +207,8 @@ let package = Package(
         .testTarget(
             name: "AnalyzingTests",
             dependencies: [
-                "Analyzing", "Analytics", "Records", "Messaging", "Storage", "StorageContract", "Storing", "TestSupport", "TimeSeries",
-                "Telemetry", "Coordination", "Traffic", "TrafficSimulation", "TrafficTruth", logging,
+                "Analyzing", "Analytics", "Records", "Messaging", "MessagingContract", "Storage", "StorageContract", "Storing",
+                "TestSupport", "TimeSeries", "Telemetry", "Coordination", "Traffic", "TrafficSimulation", "TrafficTruth", logging,
             ]),
         .testTarget(
             name: "ServingTests",

@@ -2,6 +2,7 @@ import Coordination
 import Foundation
 import Logging
 import Messaging
+import MessagingContract
 import Records
 import Storage
 import StorageContract
@@ -186,10 +187,10 @@ import TimeSeries
     /// An end while the topic of chunks takes nothing: their samples are read again, since nothing else has them.
     @Test func whatCouldNotBeGivenIsNotCommitted() async throws {
         let pipeline = try await Pipeline()
-        let log = RefusingLog(log: pipeline.log, topic: "chunks")
+        let log = RefusingLog(pipeline.log, topic: "chunks")
         let running = pipeline.analyzer(on: log)
         for step in 0..<100 { try await Self.feed(pipeline, step) }
-        try await eventually("chunks are refused", within: 60) { log.refused.withLock { $0 } > 0 }
+        try await eventually("chunks are refused", within: 60) { log.refusals > 0 }
         running.cancel()
         _ = await running.result
         let committed = try await pipeline.log.committedOffsets(topic: "samples", group: GroupTests.options.group)
@@ -211,38 +212,6 @@ import TimeSeries
         _ = await running.result
         await pipeline.close()
     }
-}
-
-/// Takes no record of one topic.
-private struct RefusingLog: MessageLog {
-    let log: any MessageLog
-    let topic: String
-    let refused = Shared()
-
-    final class Shared: Sendable {
-        private let count = Mutex(0)
-        func withLock<T: Sendable>(_ body: (inout Int) -> T) -> T { count.withLock { body(&$0) } }
-    }
-
-    func produce(_ records: [ProducerRecord]) async throws {
-        if records.contains(where: { $0.topic == topic }) {
-            refused.withLock { $0 += 1 }
-            throw MessagingError(.unavailable, "no space left")
-        }
-        try await log.produce(records)
-    }
-    func consumer(topics: [String], group: String) async throws -> any MessageConsumer {
-        try await log.consumer(topics: topics, group: group)
-    }
-    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
-        try await log.tail(topics: topics, from: start)
-    }
-    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { try await log.endOffsets(topic: topic) }
-    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] {
-        try await log.committedOffsets(topic: topic, group: group)
-    }
-    func partitionCount(topic: String) async throws -> Int { try await log.partitionCount(topic: topic) }
-    func close() async { await log.close() }
 }
 
 /// Its consumers get no partition, and are told so when the test wants.
@@ -270,22 +239,12 @@ private final class JoiningLog: MessageLog, MessageConsumer {
 }
 
 /// Its consumers bring nothing for a while after a seek.
-private struct HesitantLog: MessageLog {
+private struct HesitantLog: ForwardingLog {
     let log: any MessageLog
 
-    func produce(_ records: [ProducerRecord]) async throws { try await log.produce(records) }
     func consumer(topics: [String], group: String) async throws -> any MessageConsumer {
         Consumer(consumer: try await log.consumer(topics: topics, group: group))
     }
-    func tail(topics: [String], from start: TailStart) async throws -> any MessageConsumer {
-        try await log.tail(topics: topics, from: start)
-    }
-    func endOffsets(topic: String) async throws -> [TopicPartition: Offset] { try await log.endOffsets(topic: topic) }
-    func committedOffsets(topic: String, group: String) async throws -> [TopicPartition: Offset] {
-        try await log.committedOffsets(topic: topic, group: group)
-    }
-    func partitionCount(topic: String) async throws -> Int { try await log.partitionCount(topic: topic) }
-    func close() async { await log.close() }
 
     private final class Consumer: MessageConsumer {
         private let consumer: any MessageConsumer

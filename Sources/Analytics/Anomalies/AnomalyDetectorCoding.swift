@@ -45,10 +45,9 @@ extension AnomalyDetector {
     private static var longestInterval: Double { 366 * 86_400_000 }
 
     private var isPlausible: Bool {
-        (-Self.latest...Self.latest).contains(time) && (0...Self.longestInterval).contains(interval) && held.isFinite && sinceHeld >= 0
-            && (-Self.latest...Self.latest).contains(incident.onset) && (0...Self.latest).contains(incident.suspectSince)
-            && (-Self.latest...Self.latest).contains(incident.suspectLast) && incident.surprise.isFinite && statistics.isPlausible
-            && !tails.peaks.contains { !$0.isFinite }
+        [time, incident.onset, incident.suspectSince, incident.suspectLast].allSatisfy((-Self.latest...Self.latest).contains)
+            && (0...Self.longestInterval).contains(interval) && held.isFinite && sinceHeld >= 0 && incident.surprise.isFinite
+            && statistics.isPlausible && !tails.peaks.contains { !$0.isFinite }
             && tails.filled.allSatisfy { $0 <= TailBank.depth } && tails.counts.allSatisfy { (0..<TailBank.forgetting).contains($0) }
             && incident.quiet >= 0
     }

@@ -120,11 +120,13 @@ package struct ForecastModel: Sendable {
     /// Centre and scale of the next values, in the unit of the model.
     func outlook(from history: Span<Double>) -> Result<Outlook, Unanswerable> {
         guard history.count > 0 else { return .failure(.tooShort(count: 0, minimum: 1)) }
-        for t in 0..<history.count where !history[t].isFinite { return .failure(.notFinite(index: t)) }
-        guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
         // A series that was never negative when it was fitted may have become so since.
         var floor = scaling.floor
-        for t in 0..<history.count where history[t] < floor { floor = -.infinity }
+        for t in 0..<history.count {
+            guard history[t].isFinite else { return .failure(.notFinite(index: t)) }
+            if history[t] < floor { floor = -.infinity }
+        }
+        guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
         // What lies further back does not matter.
         let start = max(0, history.count - parts.pool.reach)
         var values = [Double](repeating: 0, count: history.count - start)

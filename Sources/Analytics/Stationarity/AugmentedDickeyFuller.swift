@@ -30,7 +30,8 @@ package struct AugmentedDickeyFuller: Sendable, Equatable {
 ///
 /// - Parameter maximumLag: default ceil(12 (n / 100)^(1/4)), at most n / 2 - 1 - the number of deterministic terms.
 /// - Returns: no value for a constant or not finite series, fewer than 4 values (6 with trend), an invalid lag, or a series that follows
-///   exactly from its own past, as a straight line does and one that changed in its first `lags` values alone. Complexity: O(n * lags); about 60 us for n = 2,880 and 28 lags.
+///   exactly from its own past, as a straight line does and one that changed in its first `lags` values alone. Complexity: O(n * lags);
+///   about 60 us for n = 2,880 and 28 lags.
 package func augmentedDickeyFuller(
     of values: Span<Double>, terms: DeterministicTerms = .constant, lags: LagSelection = .aic, maximumLag: Int? = nil
 ) -> Answer<AugmentedDickeyFuller> {

@@ -3,6 +3,7 @@ import Flows
 import Foundation
 import Logging
 import Messaging
+import MessagingContract
 import Records
 import Synchronization
 import Telemetry
@@ -78,8 +79,8 @@ private struct FlowBench {
             hasEnded.withLock { $0 = true }
         }
         if isFile { try await eventually("the file is read") { bench.sources.status().first?.isFinished == true } }
-        // Nothing says that it goes on but time.
-        try await Task.sleep(for: .milliseconds(300))
+        // Nothing says that it goes on but time, here that of syncing the log.
+        for _ in 0..<20 { try await bench.log.produce([ProducerRecord(topic: "weather", key: .text("k"), value: [1])]) }
         #expect(!hasEnded.withLock { $0 })
         await bench.stop()
         await watch.value
