@@ -185,7 +185,7 @@ let package = Package(
             name: "HTTPKitTests",
             dependencies: [
                 "HTTPKit", "Records", "Telemetry", nioCore, logging, .product(name: "HummingbirdTesting", package: "hummingbird"),
-                .product(name: "NIOEmbedded", package: "swift-nio"), hummingbird,
+                .product(name: "NIOEmbedded", package: "swift-nio"), nioPosix, hummingbird,
             ]),
         .testTarget(name: "HostMetricsTests", dependencies: ["HostMetrics", "Exposition", "TestSupport"]),
         .testTarget(

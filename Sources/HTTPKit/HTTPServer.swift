@@ -63,10 +63,10 @@ package struct HTTPServer: Sendable {
     }
 
     private func serverBuilder() throws(HTTPServerError) -> HTTPServerBuilder {
-        let headTimeout = TimeAmount(options.deadlines.head)
+        let (headTimeout, idleTimeout) = (TimeAmount(options.deadlines.head), TimeAmount.seconds(options.idleTimeoutSeconds))
         let http = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [ConnectionDeadlines(headTimeout)], idleTimeout: .seconds(options.idleTimeoutSeconds)))
+                additionalChannelHandlers: [StalledAnswers(idleTimeout), ConnectionDeadlines(headTimeout)], idleTimeout: idleTimeout))
         guard let tls = options.tls else { return http }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(tls.certificatePath)
