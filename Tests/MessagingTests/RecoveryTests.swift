@@ -106,6 +106,21 @@ import TimeSeries
         await again.close()
     }
 
+    /// Whole frames gone, so that no byte is wrong: what is missing is told all the same.
+    @Test func anOlderSegmentThatLostItsEnd() async throws {
+        let device = SimulatedDevice()
+        let bench = try await filled(100, segmentBytes: 4096, device)
+        let path = try #require(device.paths(".log").filter { $0.contains("/topics/") }.dropFirst().first)
+        // Numbers of two digits: a byte more than the first ten.
+        device.edit(path) { $0.removeLast(2 * (frame + 1)) }
+        let log = try await bench.open()
+        let got = try await numbers(log)
+        #expect(got.count == 98 && got == got.sorted() && got.last == 99)
+        #expect(bench.metric("almanac_log_corrupt_frames_total{topic=\"t\"}") == 1)
+        #expect(bench.lines.all.contains { $0.contains("the records at the end are missing") && $0.contains(path) })
+        await log.close()
+    }
+
     /// Random damage anywhere: no crash, no endless loop, nothing invented, and appending goes on.
     @Test(arguments: 0..<60 as Range<UInt64>) func randomDamage(seed: UInt64) async throws {
         var generator = SplitMix64(seed: seed)

@@ -140,6 +140,9 @@ extension PartitionLog {
             reportDamage(fault.rawValue, place.base, position: cursor.position, resume: next?.offset ?? place.end)
             advance(&cursor, to: next?.position ?? place.bytes, next?.offset ?? place.end)
         }
+        if cursor.frameOffset < place.end {
+            reportDamage("the records at the end are missing", place.base, position: place.bytes, resume: place.end)
+        }
         cursor.offset = max(cursor.offset, place.end)
         return (taken, true)
     }
