@@ -8,6 +8,7 @@ peers' forecasts, which are kept: a later run only forecasts ours again, in seco
     scripts/accuracy.py --protocols 5min,1min                      some of them
     scripts/accuracy.py --protocols 1min --score-only mine.csv     score a CSV of `almanac evaluate forecast` that is there
     scripts/accuracy.py --cached-only                              do not compute peers; use those that are complete
+    scripts/accuracy.py --protocols 5min --origins 200             many origins a series, where the protocol's few leave it to chance
 
 15s-node needs recordings: scripts/record-series.py says how to make them. Scores are defined in scripts/accuracy/scores.py.
 The exit status is 0 also where a target is missed, unless --strict.
@@ -37,6 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--models", help="only these peers, with commas between, as they are called in the tables; last value is always in")
     parser.add_argument("--score-only", type=Path, metavar="CSV", help="score this CSV of ours; needs one --protocols; no coverage run")
     parser.add_argument("--cached-only", action="store_true", help="compute no peers: leave out those that are not complete in the cache")
+    parser.add_argument("--origins", type=int, help="origins a series of the comparison (default: as the protocol says, 12 or 8)")
     parser.add_argument("--coverage-origins", type=int, default=200, help="origins a series of the coverage run, 0 for none (default 200)")
     parser.add_argument("--coverage-only", action="store_true", help="no peers at all, only the coverage run")
     parser.add_argument("--last-value-point", action="store_true", help="relCRPS over the absolute error of the last value, "
@@ -55,6 +57,8 @@ def parse() -> argparse.Namespace:
         parser.error(f"--kinds: no {', '.join(sorted(unknown))}; there are path, max, min, avg")
     if options.score_only and len(options.protocols) != 1:
         parser.error("--score-only needs --protocols with the one that the CSV is of")
+    if options.origins is not None and options.origins < 1:
+        parser.error(f"--origins: {options.origins} is less than 1")
     if options.score_only and not options.score_only.is_file():
         parser.error(f"--score-only: {options.score_only} is not there")
     options.recorded = options.recorded or options.work / "recorded"
@@ -148,6 +152,8 @@ def main() -> int:
 
     options.work = options.work.resolve()
     chosen = [protocol for protocol in protocols.protocols() if protocol.name in options.protocols]
+    for protocol in chosen:
+        protocol.origins = options.origins or protocol.origins
     folders = {protocol.name: folder for protocol in chosen if (folder := protocols.prepare(protocol, options))}
     chosen = [protocol for protocol in chosen if protocol.name in folders]
     if not chosen:

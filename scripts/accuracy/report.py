@@ -5,7 +5,7 @@ import pandas as pd
 
 from accuracy.peers import LAST_BLOCK, LAST_VALUE
 from accuracy.protocols import Protocol
-from accuracy.scores import KINDS, Scored, coverage
+from accuracy.scores import KINDS, Scored, chance, coverage
 
 
 def number(value: float, width: int = 7, digits: int = 3) -> str:
@@ -39,21 +39,22 @@ def table(protocol: Protocol, scored: list[Scored], notes: list[str]) -> None:
                   f"{percent(rows, 'in95', 0.95)} {number(model.milliseconds, 9, 2)}{failed}")
 
 
-def _best(scored: list[Scored], measure) -> tuple[str, float]:
-    return min(((m.name, measure(m)) for m in scored[1:] if not math.isnan(measure(m))), key=lambda pair: pair[1])
+def _best(scored: list[Scored], measure) -> Scored:
+    return min((m for m in scored[1:] if not math.isnan(measure(m))), key=measure)
 
 
 def targets(protocol: Protocol, scored: list[Scored]) -> list[str]:
     """Prints ours over the best peer; the names of the targets missed. Last value counts as a peer."""
-    print("\nours over the best peer (last value and last block among them):")
+    print("\nours over the best peer (last value and last block among them); where 90 % of other draws of these origins lie:")
     missed = []
     for kind in KINDS:
         goals = (protocol.targets or (1.0, 1.0)) if kind == "path" else (1.0, None)
         for name, goal, measure in (("MAE", goals[0], lambda m: m.mae(kind)), ("CRPS", goals[1], lambda m: m.crps(kind))):
-            peer, best = _best(scored, measure)
-            ratio = measure(scored[0]) / best
+            peer = _best(scored, measure)
+            ratio = measure(scored[0]) / measure(peer)
+            low, high = chance(scored[0].rows, peer.rows, kind, "error" if name == "MAE" else "crps")
             verdict = "" if goal is None else f"  target {goal:.2f}: {'met' if ratio <= goal else 'MISSED'}"
-            print(f"  {kind:<5} {name:<5} {ratio:6.3f}  best {peer} {best:.3f}{verdict}")
+            print(f"  {kind:<5} {name:<5} {ratio:6.3f} ({low:.3f} to {high:.3f})  best {peer.name} {measure(peer):.3f}{verdict}")
             if goal is not None and ratio > goal:
                 missed.append(f"{protocol.name} {kind} {name} {ratio:.3f} > {goal:.2f}")
     return missed

@@ -73,6 +73,19 @@ def geometric_mean(ratios: pd.Series) -> float:
     return float(np.exp(np.log(ratios).mean()))
 
 
+def chance(ours: pd.DataFrame, peer: pd.DataFrame, kind: str, column: str, draws: int = 2000) -> tuple[float, float]:
+    """The 90 % bootstrap interval of ours over a peer, the origins of each series drawn anew in pairs: what other origins of the same
+    series might have said. The last value, by which both are divided, drops out of the ratio. Origins are taken as independent."""
+    pairs = [rows[rows["kind"] == kind].groupby(["series", "origin"])[column].mean() for rows in (ours, peer)]
+    random = np.random.default_rng(1)
+    logs, groups = np.zeros(draws), pd.concat(pairs, axis=1, join="inner").groupby(level="series")
+    for _, group in groups:
+        drawn = group.to_numpy()[random.integers(len(group), size=(draws, len(group)))].mean(axis=1) + PADDING
+        logs += np.log(drawn[:, 0] / drawn[:, 1]) / len(groups)
+    low, high = np.exp(np.quantile(logs, [0.05, 0.95]))
+    return float(low), float(high)
+
+
 def coverage(rows: pd.DataFrame, column: str) -> tuple[float, float]:
     """The share covered and its standard error with series as clusters (ratio estimator, G / (G - 1))."""
     groups = rows.groupby("series")[column].agg(["sum", "count"])
