@@ -48,7 +48,7 @@ struct NodeLossTests {
                     if round % 2 == 0 {
                         let goal = (progress.acknowledged.max() ?? 0) + 25
                         // A cluster may go on without the node; a single node cannot.
-                        try await eventually("a write notices", within: 20) {
+                        try await eventually("a write notices", within: 60) {
                             progress.failures > before || progress.acknowledged.min() ?? 0 > goal
                         }
                     }
