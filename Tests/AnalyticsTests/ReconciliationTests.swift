@@ -13,7 +13,7 @@ import Testing
     @Test func meansAreCombined() {
         func combined(_ row: [Double]) -> [Double] {
             var row = row
-            Reconciliation.combineMeans(&row)
+            Reconciliation.combineMeans(&row, horizon: row.count - 3)
             return row
         }
         let two = combined([2, 4, 5, -1, 6])
@@ -24,6 +24,9 @@ import Testing
         #expect(combined([3, 3, 3, 3]) == [3, 3, 3, 3])
         let same = [Double](repeating: 0.1, count: 43)
         #expect(combined(same) == same)
+        var rows = [2.0, 4, 5, -1, 6, 3, 3, 3, 3, 3, 2, 4, 5, -1, 6]
+        Reconciliation.combineMeans(&rows, horizon: 2)
+        #expect(rows == two + [3, 3, 3, 3, 3] + two)
     }
 
     @Test func untestedExtremesIncludeTheMean() {

@@ -136,7 +136,7 @@ package struct ForecastModel: Sendable {
         }
         var centre = parts.pool.forecast(values)
         RecentRange(values, horizon: horizon)?.confine(&centre, to: parts.departures)
-        if kind == .short { Reconciliation.includeMean(&centre) } else { Reconciliation.combineMeans(&centre) }
+        if kind == .short { Reconciliation.includeMean(&centre) } else { Reconciliation.combineMeans(&centre, horizon: horizon) }
         let scale = parts.scale.scales(values, origins: ForecastOrigins(first: values.count, stride: 1, count: 1))[0]
         return .success(Outlook(centre: centre, scale: scale, residuals: parts.residuals, floor: floor, awakened: awakened(values)))
     }

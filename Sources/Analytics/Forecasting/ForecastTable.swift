@@ -37,8 +37,9 @@ struct ForecastTable: Sendable, Equatable {
     init(fitting values: [Double], origins: ForecastOrigins, horizon: Int, isSticky: Bool, options: ForecastOptions) {
         let columns = horizon + 3
         let actual = ForecastPool.actual(values, origins, horizon: horizon)
-        let (pool, forecasts) = ForecastPool.fit(
+        let fitted = ForecastPool.fit(
             values, origins: origins, actual: actual, horizon: horizon, isSticky: isSticky, options: options)
+        var forecasts = fitted.forecasts
         var errors = [Double](repeating: 0, count: origins.count)
         for i in 0..<origins.count {
             var sum = 0.0
@@ -47,10 +48,12 @@ struct ForecastTable: Sendable, Equatable {
         }
         let departures = RecentRange.departures(forecasts, from: values, origins: origins, horizon: horizon)
         let scale = LocalScale(fitting: values, origins: origins, errors: errors)
+        // The residuals are those of what will be told.
+        Reconciliation.combineMeans(&forecasts, horizon: horizon)
         let residuals = ResidualQuantiles(
             forecasts: forecasts, actual: actual, width: columns, scales: scale.scales(values, origins: origins),
             widening: IntervalWidening.columns(horizon: horizon, origins: origins))
-        self.init(pool: pool, scale: scale, departures: departures.map(Float.init), residuals: residuals)
+        self.init(pool: fitted.pool, scale: scale, departures: departures.map(Float.init), residuals: residuals)
     }
 
     /// Residual offset at a place of `Prediction.levels`: the offsets are the last of the values. - Precondition: an unpackable table.

@@ -3,16 +3,18 @@ enum Reconciliation {
     /// Part of the mean's forecast that each other view of the same mean gets.
     private static let share = 0.3
 
-    /// Moves the mean in a row of forecasts (the steps, then maximum, minimum and mean) towards that of the path and, where two steps are
+    /// Moves the mean in each row of forecasts (the steps, then maximum, minimum and mean) towards that of the path and, where two steps are
     /// all, towards the middle of maximum and minimum, which then is the mean: forecasts of one quantity err less together, as those of a
-    /// temporal hierarchy do (Athanasopoulos et al. 2017). Complexity: O(horizon).
-    static func combineMeans(_ row: inout [Double]) {
-        let horizon = row.count - 3
-        let (high, low, mean) = (row[horizon], row[horizon + 1], row[horizon + 2])
-        // Distances, so that what is the same stays so to the digit.
-        let ofPath = row[..<horizon].reduce(0) { $0 + ($1 - mean) / Double(horizon) }
-        row[horizon + 2] += share * ofPath
-        if horizon == 2 { row[horizon + 2] += share * ((high - mean) / 2 + (low - mean) / 2) }
+    /// temporal hierarchy do (Athanasopoulos et al. 2017). Complexity: O(rows * horizon).
+    static func combineMeans(_ rows: inout [Double], horizon: Int) {
+        for first in stride(from: 0, to: rows.count, by: horizon + 3) {
+            let statistics = first + horizon
+            let (high, low, mean) = (rows[statistics], rows[statistics + 1], rows[statistics + 2])
+            // Distances, so that what is the same stays so to the digit.
+            let ofPath = rows[first..<statistics].reduce(0) { $0 + ($1 - mean) } / Double(horizon)
+            rows[statistics + 2] += share * ofPath
+            if horizon == 2 { rows[statistics + 2] += share * ((high - mean) / 2 + (low - mean) / 2) }
+        }
     }
 
     /// Moves maximum and minimum so that the mean lies between them: where they are no more than those of the last block, and were never
