@@ -19,7 +19,7 @@ func forecastBenchmarks(_ report: inout Report) {
             }
         }
         report.add("forecast: update by a sample, \(steps) steps", update / Double(next.count) * 1e6, "us", limit: 5)
-        report.add("forecast: state, \(steps) steps", Double(state.encode().count), "bytes", limit: steps == 10 ? 2_048 : nil)
+        report.add("forecast: state, \(steps) steps", Double(state.encode().count), "bytes", limit: 2_048)
     }
     anomalyBenchmark(values, &report)
     if checksum == 0.5 { print("unlikely") }

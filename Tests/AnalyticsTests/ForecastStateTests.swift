@@ -104,19 +104,20 @@ import Testing
         #expect(state.widths != IntervalWidths())
     }
 
-    /// The promised bound: 2 KB over the samples at 10 steps, pending forecast included.
-    @Test(arguments: ["ms_1m/mongo-03", "ms_1m/ingress-05", "smd_1m/machine-1-6_d21", "smd_1m/machine-2-7_d01"])
-    func aStateIsSmall(_ name: String) throws {
+    /// The promised bound: 2 KB over the samples, pending forecast included.
+    @Test(arguments: ["ms_1m/mongo-03", "ms_1m/ingress-05", "smd_1m/machine-1-6_d21", "smd_1m/machine-2-7_d01"], [10, 40])
+    func aStateIsSmall(_ name: String, horizon: Int) throws {
         let x = GoldenSeries.values(name)
         var options = ForecastOptions()
         options.seasonalPeriods = [1_440]
-        var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: 10, options: options).value))
+        var state = ForecastState(model: try #require(ForecastModel.fit(x.span, horizon: horizon, options: options).value))
         _ = state.forecast(from: x.span)
         #expect(state.encode().count <= 2_048, "\(name): \(state.encode().count)")
     }
 
     /// As large as a fit can make it: five candidates, all of the highest order, the one on logarithms of 48.
-    @Test func theLargestStateIsSmallToo() throws {
+    @Test(arguments: [(10, 1_536), (40, 2_304)])
+    func theLargestStateIsSmallToo(horizon: Int, limit: Int) throws {
         let order = (0..<28).map { Float($0) / 100 }
         let kinds: [(CandidateKind, [Float])] = [
             (.seasonalAutoregression, [1_440, 1, 0]), (.seasonalAutoregression, [720, 2, 0]), (.seasonalAutoregression, [60, 4, 0]),
@@ -127,17 +128,32 @@ import Testing
         let rows = ForecastPool.rows(candidates: candidates.count)
         let pool = try #require(
             ForecastPool(
-                horizon: 10, candidates: candidates, weights: [Double](repeating: 0, count: 13 * rows),
+                horizon: horizon, candidates: candidates, weights: [Double](repeating: 1 / Double(rows), count: (horizon + 3) * rows),
                 corrections: [Double](repeating: 0, count: 3 * rows)))
-        let offsets = [Float](repeating: 0, count: 13 * ResidualQuantiles.levelCount)
+        let offsets = [Float](repeating: 0, count: (horizon + 3) * ResidualQuantiles.levelCount)
         let model = ForecastModel(
-            horizon: 10, kind: .pooled, count: 2_880, scaling: SeriesScaling(shrink: 1, factor: 1, mean: 0, floor: 0),
+            horizon: horizon, kind: .pooled, count: 2_880, scaling: SeriesScaling(shrink: 1, factor: 1, mean: 0, floor: 0),
             table: ForecastTable(pool: pool, residuals: ResidualQuantiles(offsets: offsets)))
         var state = ForecastState(model: model)
         #expect(state.forecast(from: [Double](repeating: 0.5, count: 1_600).span).value != nil)
         let bytes = state.encode()
-        #expect(state.pendingForecast != nil && bytes.count <= 2_048, "\(bytes.count)")
+        #expect(state.pendingForecast != nil && bytes.count <= limit, "\(bytes.count)")
         #expect(ForecastState(decoding: bytes)?.encode() == bytes)
+    }
+
+    @Test func shortFloatsAreNearAndInOrder() {
+        var random = SplitMix64(seed: 5)
+        let some = (0..<2_000).map { _ in Float(exp(Double.random(in: -30...30, using: &random))) }.sorted()
+        for (value, next) in zip(some, some.dropFirst()) {
+            let short = ShortFloat(value)
+            #expect(abs(short.value - value) <= value / 512 && short.value <= ShortFloat(next).value, "\(value), then \(next)")
+            #expect(ShortFloat(short.value) == short)
+        }
+        for exact: Float in [0, 1, 0.5, 3, 100] { #expect(ShortFloat(exact).value == exact) }
+        #expect(ShortFloat(-0.0).value == 0)
+        #expect(
+            ShortFloat(.greatestFiniteMagnitude).value.isFinite && !ShortFloat(.infinity).value.isFinite && !ShortFloat(.nan).value.isFinite
+        )
     }
 
     @Test func everyKindOfModelSurvivesItsBytes() throws {

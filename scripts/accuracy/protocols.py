@@ -41,7 +41,7 @@ def protocols() -> list[Protocol]:
     return [
         Protocol("5min", "data/forecast, series of 5 minutes", 300, 2016, 12, 288, "5T", (0.87, 0.90)),
         Protocol("1min", "data/forecast, series of 1 minute", 60, 2880, 8, 1440, "T", (0.94, 0.85)),
-        Protocol("nab", "data/nab, its real series, of 5 minutes", 300, 2016, 12, 288, "5T", (0.87, 0.90)),
+        Protocol("nab", "the real NAB series of data/nab and data/forecast, of 5 minutes, each once", 300, 2016, 12, 288, "5T", (0.87, 0.90)),
         Protocol("nab-artificial", "data/nab, its artificial series, of 5 minutes", 300, 2016, 12, 288, "5T"),
         Protocol("15s-simulated", "simulated seasonal series of 15 seconds", 15, 2880, 8, 240, "15S"),
         Protocol("15s-node", "this machine's node exporter page, recorded by scripts/record-series.py", 15, 2880, 8, 240, "15S"),
@@ -55,8 +55,11 @@ def prepare(protocol: Protocol, options) -> Path | None:
     before = set(folder.rglob("*.csv"))
     if protocol.name in ("5min", "1min"):
         wanted = _link_manifest(protocol, options.data, folder)
-    elif protocol.name in ("nab", "nab-artificial"):
-        wanted = _convert_nab(options.data.parent / "nab", "real*" if protocol.name == "nab" else "artificial*", folder)
+    elif protocol.name == "nab":
+        wanted = _convert_nab(options.data.parent / "nab", "real*", folder)
+        wanted |= _link_manifest(protocol, options.data, folder, "nab_", {path.name for path in wanted})
+    elif protocol.name == "nab-artificial":
+        wanted = _convert_nab(options.data.parent / "nab", "artificial*", folder)
     elif protocol.name == "15s-simulated":
         wanted = _write_simulated(protocol, folder)
     else:
@@ -69,14 +72,15 @@ def prepare(protocol: Protocol, options) -> Path | None:
     return folder
 
 
-def _link_manifest(protocol: Protocol, data: Path, folder: Path) -> set[Path]:
+def _link_manifest(protocol: Protocol, data: Path, folder: Path, datasets: str = "", other_than: set[str] = frozenset()) -> set[Path]:
+    """The manifest's series of the protocol's step, of data sets whose name begins so; files of other names only."""
     manifest = data / "manifest.csv"
     if not manifest.is_file():
         sys.exit(f"{manifest} is not there; give --data the folder that holds manifest.csv")
     wanted = set()
     with open(manifest) as lines:
         for row in csv.DictReader(lines):
-            if int(row["step_s"]) == protocol.step:
+            if int(row["step_s"]) == protocol.step and row["dataset"].startswith(datasets) and f"{row['series']}.csv" not in other_than:
                 name = f"{row['dataset']}/{row['series']}"
                 wanted.add(_link(data / f"{name}.csv", folder / f"{name}.csv"))
                 protocol.seasons[name] = int(row["season"])

@@ -3,7 +3,7 @@ import Glibc
 /// A fitted forecaster: candidates, weights, and the quantiles of past residuals.
 ///
 /// Fitting is the expensive half; `forecast(from:)` needs only the history and can be repeated as samples come in, until the next fit.
-/// The model itself is small (under 2 KB at 10 steps) and can be encoded.
+/// The model itself is small (mostly under 2 KB at 40 steps) and can be encoded.
 package struct ForecastModel: Sendable {
     package enum Kind: UInt8, Sendable {
         case constant = 0

@@ -1,5 +1,5 @@
 /// The forecaster of one series between full fits: the model, the calibration of its intervals, and one forecast that waits for its
-/// values. Under 2 KB at 10 steps; an update costs a microsecond or two.
+/// values. Encoded 0.5 to 1.2 KB at 10 steps and mostly under 2 KB at 40; an update costs a microsecond or two.
 ///
 /// Samples come by `update` in the order of the series, at its step; `forecast` needs the history for the candidates, not the state.
 /// One forecast per horizon is scored: the next is taken up when the last is complete, so that scores hardly overlap.
@@ -118,12 +118,10 @@ struct PendingForecast: Sendable, Equatable {
     }
 
     private func score(_ value: Float, column: Int, _ table: ForecastTable, _ widths: inout IntervalWidths) {
-        func offset(_ place: Int) -> Float { scale * table.offset(column: column, place: place, columns: centre.count) }
-        let median = offset(5)
-        let error = value - centre[column] - median
-        // 90 and 97.5 % above the median, 10 and 2.5 % below.
-        let (inner, outer) = error >= 0 ? (offset(9), offset(10)) : (offset(1), offset(0))
-        let reaches = (abs(inner - median), abs(outer - median))
+        let residual = table.residual(column: column, columns: centre.count)
+        let error = value - centre[column] - scale * residual.median
+        let (inner, outer) = error >= 0 ? residual.above : residual.below
+        let reaches = (scale * inner, scale * outer)
         widths.score(column: column, horizon: horizon, error: abs(error), reaches: reaches)
     }
 }

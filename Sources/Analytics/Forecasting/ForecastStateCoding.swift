@@ -1,15 +1,14 @@
 /// The forecaster's state as bytes, little endian, for a checkpoint.
 ///
-/// Version (8 bits), kind (8), horizon (16), count (32); shrink, factor, mean, floor (64 each); number of floats (32) and the table;
+/// Version (8 bits), kind (8), horizon (16), count (32); shrink, factor, mean, floor (64 each); number of bytes (32) and the table;
 /// factors and counts of the widths; whether a forecast is pending (8) and that. What cannot be right is refused.
 extension ForecastState {
-    /// 2: other candidates; 3: a row for the blend, no zeros. A state of an older version is fitted anew. Departures written before
-    /// `RecentRange` were counted from the last value alone: read today, they bind less until the next fit.
-    static let version: UInt8 = 3
+    /// 2: other candidates; 3: a row for the blend, no zeros; 4: a packed table. A state of an older version is fitted anew.
+    static let version: UInt8 = 4
 
     /// Complexity: O(size), without allocation beyond the result.
     package func encode() -> [UInt8] {
-        var out = StateWriter()
+        var out = PackedWriter()
         let pending = pendingForecast
         out.put(Self.version)
         out.put(model.kind.rawValue)
@@ -17,8 +16,8 @@ extension ForecastState {
         out.put(UInt32(clamping: model.count))
         let scaling = model.scaling
         for value in [scaling.shrink, scaling.factor, scaling.mean, scaling.floor] { out.put(value.bitPattern) }
-        out.put(UInt32(clamping: model.table.values.count))
-        out.put(model.table.values)
+        out.put(UInt32(clamping: model.table.bytes.count))
+        out.put(model.table.bytes)
         out.put(widths.factors)
         for count in widths.counts { out.put(count) }
         out.put(pending == nil ? UInt8(0) : 1)
@@ -33,20 +32,20 @@ extension ForecastState {
 
     /// nil for bytes of another version or that are damaged.
     package init?(decoding bytes: [UInt8]) {
-        var reader = StateReader(bytes)
-        guard reader.take(UInt8.self) == Self.version, let kind = reader.take(UInt8.self).flatMap(ForecastModel.Kind.init(rawValue:)),
-            let horizon = reader.take(UInt16.self).map(Int.init), 1...1_440 ~= horizon, let count = reader.take(UInt32.self),
-            let scaling = Self.scaling(&reader), let length = reader.take(UInt32.self), let values = reader.takeFloats(Int(length)),
-            let factors = reader.takeFloats(IntervalWidths.groupCount * 2)
-        else { return nil }
-        var counts: [UInt16] = []
-        for _ in 0..<IntervalWidths.groupCount {
-            guard let count = reader.take(UInt16.self) else { return nil }
-            counts.append(count)
+        let state: ForecastState? = bytes.withUnsafeBytes { bytes in
+            var reader = PackedReader(bytes)
+            return reader.take(UInt8.self) == Self.version ? Self.decode(&reader) : nil
         }
-        let table = ForecastTable(values: values)
-        guard let widths = IntervalWidths(factors: factors, counts: counts), table.unpacked(horizon: horizon) != nil,
-            let hasPending = reader.take(UInt8.self), hasPending <= 1
+        guard let state else { return nil }
+        self = state
+    }
+
+    private static func decode(_ reader: inout PackedReader) -> ForecastState? {
+        guard let kind = reader.take(UInt8.self).flatMap(ForecastModel.Kind.init(rawValue:)),
+            let horizon = reader.take(UInt16.self).map(Int.init), 1...1_440 ~= horizon, let count = reader.take(UInt32.self),
+            let scaling = scaling(&reader), let length = reader.take(UInt32.self),
+            let table = reader.takeBytes(Int(length)).map(ForecastTable.init(bytes:)), table.unpacked(horizon: horizon) != nil,
+            let widths = widths(&reader), let hasPending = reader.take(UInt8.self), hasPending <= 1
         else { return nil }
         var pending: PendingForecast?
         if hasPending == 1 {
@@ -55,10 +54,20 @@ extension ForecastState {
         }
         guard reader.isAtEnd else { return nil }
         let model = ForecastModel(horizon: horizon, kind: kind, count: Int(count), scaling: scaling, table: table)
-        self.init(model: model, widths: widths, pending: pending)
+        return ForecastState(model: model, widths: widths, pending: pending)
     }
 
-    private static func scaling(_ reader: inout StateReader) -> SeriesScaling? {
+    private static func widths(_ reader: inout PackedReader) -> IntervalWidths? {
+        guard let factors = reader.takeFloats(IntervalWidths.groupCount * 2) else { return nil }
+        var counts: [UInt16] = []
+        for _ in 0..<IntervalWidths.groupCount {
+            guard let count = reader.take(UInt16.self) else { return nil }
+            counts.append(count)
+        }
+        return IntervalWidths(factors: factors, counts: counts)
+    }
+
+    private static func scaling(_ reader: inout PackedReader) -> SeriesScaling? {
         var values: [Double] = []
         for _ in 0..<4 {
             guard let bits = reader.take(UInt64.self) else { return nil }
@@ -70,52 +79,12 @@ extension ForecastState {
         return SeriesScaling(shrink: values[0], factor: values[1], mean: values[2], floor: values[3])
     }
 
-    private static func pending(_ reader: inout StateReader, horizon: Int) -> PendingForecast? {
+    private static func pending(_ reader: inout PackedReader, horizon: Int) -> PendingForecast? {
         guard let arrived = reader.take(UInt16.self).map(Int.init), let missing = reader.take(UInt16.self).map(Int.init),
             let sums = reader.takeFloats(4), let centre = reader.takeFloats(horizon + 3),
             missing <= arrived, arrived < horizon, (sums + centre).allSatisfy(\.isFinite), sums[3] >= 0
         else { return nil }
         return PendingForecast(
             horizon: horizon, centre: centre, scale: sums[3], arrived: arrived, missing: missing, high: sums[0], low: sums[1], sum: sums[2])
-    }
-}
-
-private struct StateWriter {
-    private(set) var bytes: [UInt8] = []
-
-    mutating func put(_ value: some FixedWidthInteger) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    mutating func put(_ values: [Float]) {
-        for value in values { put(value.bitPattern) }
-    }
-}
-
-private struct StateReader {
-    private var rest: ArraySlice<UInt8>
-
-    init(_ bytes: [UInt8]) { rest = bytes[...] }
-
-    var isAtEnd: Bool { rest.isEmpty }
-
-    mutating func take<T: FixedWidthInteger>(_ type: T.Type) -> T? {
-        let size = T.bitWidth / 8
-        guard rest.count >= size else { return nil }
-        var value: T = 0
-        for (k, byte) in rest.prefix(size).enumerated() { value |= T(truncatingIfNeeded: byte) << (8 * k) }
-        rest = rest.dropFirst(size)
-        return value
-    }
-
-    mutating func takeFloats(_ count: Int) -> [Float]? {
-        guard count >= 0, count <= rest.count / 4 else { return nil }
-        var values: [Float] = []
-        values.reserveCapacity(count)
-        for _ in 0..<count {
-            guard let bits = take(UInt32.self) else { return nil }
-            values.append(Float(bitPattern: bits))
-        }
-        return values
     }
 }

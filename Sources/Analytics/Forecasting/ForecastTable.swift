@@ -1,9 +1,11 @@
-/// The fitted parts of a forecaster as one run of floats: a series' state lies in one allocation, is small, and can be written as it is.
+/// The fitted parts of a forecaster, packed: a series' state lies in one allocation, is small, and can be written as it is.
 ///
-/// Layout: number of candidates; for each its kind, its number of parameters, and these; weights of the candidates, and of the other rows
-/// those of the statistics; corrections; local scale; departures; residual offsets (see `ForecastPool` and `ResidualQuantiles`).
+/// Layout, little endian: number of candidates (8 bits); for each its kind (8), its number of parameters (16), and these (floats of 32 bits);
+/// weights of the candidates, and of the other rows those of the statistics, in 255ths (8); corrections and local scale (floats); departures
+/// (`ShortFloat`); for each column the median of its residuals (float), how far the bounds of 95 and 80 % are from it (`ShortFloat`), and
+/// how far the deciles between, in 255ths of the reach of 80 % (8). See `ForecastPool` and `ResidualQuantiles`.
 struct ForecastTable: Sendable, Equatable {
-    let values: [Float]
+    let bytes: [UInt8]
 
     struct Parts {
         let pool: ForecastPool
@@ -13,25 +15,28 @@ struct ForecastTable: Sendable, Equatable {
         let residuals: ResidualQuantiles
     }
 
-    init(values: [Float]) { self.values = values }
+    init(bytes: [UInt8]) { self.bytes = bytes }
 
     init(pool: ForecastPool, scale: LocalScale = .one, departures: [Float]? = nil, residuals: ResidualQuantiles) {
-        var values = [Float(pool.candidates.count)]
+        var out = PackedWriter()
+        out.put(UInt8(pool.candidates.count))
         for candidate in pool.candidates {
             let parameters = candidate.parameters
-            values += [Float(candidate.kind.rawValue), Float(parameters.count)]
-            values += parameters
+            out.put(candidate.kind.rawValue)
+            out.put(UInt16(parameters.count))
+            out.put(parameters)
         }
         for row in 0..<pool.rows {
             // The other rows have no part in the path.
             let first = row < pool.candidates.count ? 0 : pool.horizon
-            values += pool.weights[(row * pool.columns + first)..<((row + 1) * pool.columns)].map(Float.init)
+            // The least weight there is, a few percent, stays some.
+            for weight in pool.weights[(row * pool.columns + first)..<((row + 1) * pool.columns)] { out.put(Self.part(weight)) }
         }
-        values += pool.corrections.map(Float.init)
-        values += scale.parameters
-        values += departures ?? [Float](repeating: 0, count: pool.columns)
-        values += residuals.offsets
-        self.values = values
+        out.put(pool.corrections.map(Float.init))
+        out.put(scale.parameters)
+        for departure in departures ?? [Float](repeating: 0, count: pool.columns) { out.put(ShortFloat(departure).bits) }
+        for column in 0..<pool.columns { Self.put(Array(residuals.column(column)), to: &out) }
+        bytes = out.bytes
     }
 
     init(fitting values: [Double], origins: ForecastOrigins, horizon: Int, isSticky: Bool, options: ForecastOptions) {
@@ -56,49 +61,120 @@ struct ForecastTable: Sendable, Equatable {
         self.init(pool: fitted.pool, scale: scale, departures: departures.map(Float.init), residuals: residuals)
     }
 
-    /// Residual offset at a place of `Prediction.levels`: the offsets are the last of the values. - Precondition: an unpackable table.
-    func offset(column: Int, place: Int, columns: Int) -> Float {
-        values[values.count - (columns - column) * ResidualQuantiles.levelCount + place]
+    private static let median = ResidualQuantiles.levelCount / 2
+    /// Places of 2.5, 10, 90 and 97.5 %, and of the deciles between.
+    private static let bounds = [0, 1, ResidualQuantiles.levelCount - 2, ResidualQuantiles.levelCount - 1]
+    private static let inner = (2..<(ResidualQuantiles.levelCount - 2)).filter { $0 != median }
+    /// Bytes of a column's residuals, the last of all.
+    private static let residualBytes = 4 + 2 * bounds.count + inner.count
+
+    private static func put(_ offsets: [Float], to out: inout PackedWriter) {
+        func reach(_ place: Int) -> Float { abs(offsets[place] - offsets[median]) }
+        out.put([offsets[median]])
+        for place in bounds { out.put(ShortFloat(reach(place)).bits) }
+        for place in inner {
+            let bound = reach(place < median ? bounds[1] : bounds[2])
+            out.put(bound > 0 ? part(Double(reach(place) / bound)) : 0)
+        }
     }
 
-    /// nil when the values are not what `init(pool:...)` writes at this horizon.
+    /// In 255ths, 1 at most; 0 of what is no number.
+    private static func part(_ share: Double) -> UInt8 { share > 0 ? UInt8((255 * min(share, 1)).rounded()) : 0 }
+
+    // MARK: Reading
+
+    /// The median of a column's residuals, and how far the bounds of 80 and 95 % are from it on one side. - Precondition: an unpackable table.
+    func residual(column: Int, columns: Int) -> (median: Float, below: (Float, Float), above: (Float, Float)) {
+        bytes.withUnsafeBytes { bytes in
+            let start = bytes.count - (columns - column) * Self.residualBytes
+            func reach(_ k: Int) -> Float {
+                ShortFloat(bits: UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: start + 4 + 2 * k, as: UInt16.self))).value
+            }
+            let median = Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)))
+            return (median, (reach(1), reach(0)), (reach(2), reach(3)))
+        }
+    }
+
+    /// nil when the bytes are not what `init(pool:...)` writes at this horizon.
     func unpacked(horizon: Int) -> Parts? {
-        var rest = values[...]
-        func take(_ count: Int) -> [Float]? {
-            guard count >= 0, count <= rest.count else { return nil }
-            defer { rest = rest.dropFirst(count) }
-            return Array(rest.prefix(count))
+        bytes.withUnsafeBytes { bytes in
+            var reader = PackedReader(bytes)
+            guard let parts = Self.parts(&reader, horizon: horizon), reader.isAtEnd else { return nil }
+            return parts
         }
-        func takeCount(upTo limit: Int) -> Int? {
-            guard let value = rest.popFirst(), value >= 0, value <= Float(limit) else { return nil }
-            return Int(value)
-        }
-        guard let count = takeCount(upTo: ForecastPool.largestCount), count > 0 else { return nil }
+    }
+
+    private static func parts(_ reader: inout PackedReader, horizon: Int) -> Parts? {
+        guard let candidates = candidates(&reader) else { return nil }
+        let (rows, columns) = (ForecastPool.rows(candidates: candidates.count), horizon + 3)
+        guard let weights = weights(&reader, candidates: candidates.count, horizon: horizon),
+            let corrections = reader.takeFloats(rows * 3), corrections.allSatisfy(\.isFinite),
+            let scale = reader.takeFloats(LocalScale.parameterCount).flatMap(LocalScale.init(parameters:)),
+            let departures = shortFloats(&reader, columns),
+            let residuals = residuals(&reader, columns: columns),
+            let pool = ForecastPool(
+                horizon: horizon, candidates: candidates, weights: weights, corrections: corrections.map(Double.init))
+        else { return nil }
+        return Parts(pool: pool, scale: scale, departures: departures, residuals: residuals)
+    }
+
+    private static func candidates(_ reader: inout PackedReader) -> [any ForecastCandidate]? {
+        guard let count = reader.take(UInt8.self), 1...ForecastPool.largestCount ~= Int(count) else { return nil }
         var candidates: [any ForecastCandidate] = []
         for _ in 0..<count {
-            guard let raw = takeCount(upTo: 255), let kind = CandidateKind(rawValue: UInt8(raw)), let length = takeCount(upTo: 256),
-                let parameters = take(length), let candidate = kind.make(parameters)
+            guard let kind = reader.take(UInt8.self).flatMap(CandidateKind.init(rawValue:)), let length = reader.take(UInt16.self),
+                let parameters = reader.takeFloats(Int(length)), let candidate = kind.make(parameters)
             else { return nil }
             candidates.append(candidate)
         }
-        let (rows, columns) = (ForecastPool.rows(candidates: count), horizon + 3)
-        guard let believed = take(count * columns), let others = take((rows - count) * 3), let corrections = take(rows * 3),
-            let scaleParameters = take(LocalScale.parameterCount), let departures = take(columns),
-            let offsets = take(columns * ResidualQuantiles.levelCount), rest.isEmpty,
-            (believed + others + corrections + departures).allSatisfy(\.isFinite), departures.allSatisfy({ $0 >= 0 }),
-            let scale = LocalScale(parameters: scaleParameters),
-            let pool = ForecastPool(
-                horizon: horizon, candidates: candidates, weights: Self.weights(believed, others, horizon: horizon),
-                corrections: corrections.map(Double.init))
-        else { return nil }
-        let residuals = ResidualQuantiles(offsets: offsets)
-        return residuals.isAscending ? Parts(pool: pool, scale: scale, departures: departures, residuals: residuals) : nil
+        return candidates
     }
 
-    /// Weights of all rows and columns: no row but those of the candidates has one in the path.
-    private static func weights(_ candidates: [Float], _ others: [Float], horizon: Int) -> [Double] {
-        let none = [Double](repeating: 0, count: horizon)
-        return candidates.map(Double.init)
-            + stride(from: 0, to: others.count, by: 3).flatMap { none + others[$0..<($0 + 3)].map(Double.init) }
+    /// Weights of all rows and columns, each of which sums to one: no row but those of the candidates has one in the path.
+    private static func weights(_ reader: inout PackedReader, candidates: Int, horizon: Int) -> [Double]? {
+        let (rows, columns) = (ForecastPool.rows(candidates: candidates), horizon + 3)
+        guard let ofCandidates = reader.takeBytes(candidates * columns), let ofOthers = reader.takeBytes((rows - candidates) * 3) else {
+            return nil
+        }
+        var weights = ofCandidates.map(Double.init)
+        weights.reserveCapacity(rows * columns)
+        for first in stride(from: 0, to: ofOthers.count, by: 3) {
+            weights += repeatElement(0, count: horizon)
+            weights += ofOthers[first..<(first + 3)].lazy.map(Double.init)
+        }
+        for column in 0..<columns {
+            var total = 0.0
+            for k in stride(from: column, to: weights.count, by: columns) { total += weights[k] }
+            guard total > 0 else { return nil }
+            for k in stride(from: column, to: weights.count, by: columns) { weights[k] /= total }
+        }
+        return weights
+    }
+
+    /// nil where one is no finite number.
+    private static func shortFloats(_ reader: inout PackedReader, _ count: Int) -> [Float]? {
+        let values = (0..<count).compactMap { _ in reader.take(UInt16.self).map { ShortFloat(bits: $0).value } }
+        return values.count == count && values.allSatisfy(\.isFinite) ? values : nil
+    }
+
+    private static func residuals(_ reader: inout PackedReader, columns: Int) -> ResidualQuantiles? {
+        var offsets = [Float](repeating: 0, count: columns * ResidualQuantiles.levelCount)
+        for first in stride(from: 0, to: offsets.count, by: ResidualQuantiles.levelCount) {
+            guard let middle = reader.take(UInt32.self).map(Float.init(bitPattern:)) else { return nil }
+            func put(_ reach: Float, at place: Int) { offsets[first + place] = place < median ? middle - reach : middle + reach }
+            put(0, at: median)
+            var (below, above): (Float, Float) = (0, 0)
+            for place in bounds {
+                guard let reach = reader.take(UInt16.self).map({ ShortFloat(bits: $0).value }) else { return nil }
+                if place == bounds[1] { below = reach } else if place == bounds[2] { above = reach }
+                put(reach, at: place)
+            }
+            for place in inner {
+                guard let part = reader.take(UInt8.self) else { return nil }
+                put(Float(part) / 255 * (place < median ? below : above), at: place)
+            }
+        }
+        let residuals = ResidualQuantiles(offsets: offsets)
+        return residuals.isAscending ? residuals : nil
     }
 }
