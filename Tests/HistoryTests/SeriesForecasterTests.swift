@@ -69,6 +69,25 @@ import TimeSeries
         return result
     }
 
+    /// With the twentieth value after the standstill, then each time a quarter more is known, and when it is over.
+    @Test func aSeriesThatWokeIsFittedAsItGrows() throws {
+        var random = SplitMix64(seed: 12)
+        var forecaster: SeriesForecaster?
+        var values = [Double](repeating: 50, count: 300)
+        var fits: [Int] = []
+        for k in 1...60 {
+            values.append(k < 55 ? Double.random(in: 60...70, using: &random) : 50)
+            let before = forecaster?.fittedAt
+            let result = ask(&forecaster, values)
+            if forecaster?.fittedAt != before { fits.append(k) }
+            if (20..<55).contains(k) {
+                let avg = try #require(result.avg)
+                #expect(avg.upper80 - avg.lower80 > 0.5 && avg.expected > 59 && avg.expected < 71, "\(k)")
+            }
+        }
+        #expect(fits == [1, 16, 20, 27, 35, 45, 58], "\(fits)")
+    }
+
     @Test func aConstantSeriesThatMovesIsConstantNoLonger() throws {
         var forecaster: SeriesForecaster?
         var values = [Double](repeating: 50, count: 600)

@@ -16,16 +16,19 @@ package struct ForecastModel: Sendable {
 
     package let horizon: Int
     package let kind: Kind
-    /// Number of samples fitted.
+    /// Number of samples known when it was fitted.
     package let count: Int
+    /// Number of the last of them that were fitted: fewer where the series stood still before, see `Awakening`.
+    let fitted: Int
     let scaling: SeriesScaling
     /// What was fitted, in the form in which it is kept and encoded.
     let table: ForecastTable
 
-    init(horizon: Int, kind: Kind, count: Int, scaling: SeriesScaling, table: ForecastTable) {
+    init(horizon: Int, kind: Kind, count: Int, fitted: Int? = nil, scaling: SeriesScaling, table: ForecastTable) {
         self.horizon = horizon
         self.kind = kind
         self.count = count
+        self.fitted = fitted ?? count
         self.scaling = scaling
         self.table = table
     }
@@ -37,9 +40,11 @@ package struct ForecastModel: Sendable {
         _ history: Span<Double>, horizon: Int, options: ForecastOptions = ForecastOptions()
     ) -> Answer<ForecastModel> {
         guard 1...1_440 ~= horizon else { return .none("a horizon of \(horizon) steps is outside 1...1440") }
-        switch CenteredSeries.make(of: history, minimum: max(options.minimumSamples, 3)) {
+        let (start, minimum) = (Awakening.start(history), max(options.minimumSamples, 3))
+        let known = history.count - start < minimum ? history : history.extracting(start..<history.count)
+        switch CenteredSeries.make(of: known, minimum: minimum) {
         case .success(let series):
-            let model = ForecastModel(fitting: series, horizon: horizon, options: options)
+            let model = ForecastModel(fitting: series, count: history.count, horizon: horizon, options: options)
             return .value(model, remark: model.remark)
         case .failure(.constant):
             return .value(ForecastModel(constant: history[0], count: history.count, horizon: horizon), remark: "constant")
@@ -47,12 +52,20 @@ package struct ForecastModel: Sendable {
         }
     }
 
-    /// The series was constant when it was fitted, and `value`, its newest, is another.
-    package func isRefuted(by value: Double) -> Bool { kind == .constant && value != scaling.mean }
+    /// The series was constant when it was fitted and is not; it has begun to move for good or stands still again since; or it has moved for
+    /// a quarter longer than when it was fitted. Complexity: that of `Awakening.start`.
+    package func isRefuted(by history: Span<Double>) -> Bool {
+        guard history.count > 0 else { return false }
+        if kind == .constant { return history[history.count - 1] != scaling.mean }
+        let start = Awakening.start(history)
+        let isAwake = start > 0
+        return isAwake != (fitted < count) || (isAwake && history.count - start >= fitted * 5 / 4 + 2)
+    }
 
     var remark: String? {
         switch kind {
         case .constant: "constant"
+        case .short where fitted < count: "began to move \(fitted) samples ago, too few to test a forecast on a whole horizon"
         case .short: "short: \(count) samples, too few to test a forecast on a whole horizon"
         case .sticky: "mostly unchanged"
         case .pooled: nil
@@ -67,7 +80,8 @@ package struct ForecastModel: Sendable {
         self.init(horizon: horizon, kind: .constant, count: count, scaling: scaling, table: table)
     }
 
-    private init(fitting series: CenteredSeries, horizon: Int, options: ForecastOptions) {
+    /// - Parameter count: of the samples known; the series is the last of them.
+    private init(fitting series: CenteredSeries, count: Int, horizon: Int, options: ForecastOptions) {
         let values = series.storage
         var kind = Kind.short
         var table: ForecastTable
@@ -83,7 +97,7 @@ package struct ForecastModel: Sendable {
                 pool: ForecastPool(short: history, horizon: horizon), departures: departures, residuals: history.residuals(horizon: horizon)
             )
         }
-        self.init(horizon: horizon, kind: kind, count: series.count, scaling: SeriesScaling(series), table: table)
+        self.init(horizon: horizon, kind: kind, count: count, fitted: series.count, scaling: SeriesScaling(series), table: table)
     }
 
     /// Most values equal the one before.
@@ -128,7 +142,7 @@ package struct ForecastModel: Sendable {
         }
         guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
         // What lies further back does not matter.
-        let start = max(0, history.count - parts.pool.reach)
+        let start = max(Awakening.start(history), history.count - parts.pool.reach)
         var values = [Double](repeating: 0, count: history.count - start)
         for t in values.indices {
             values[t] = scaling.center(history[start + t])

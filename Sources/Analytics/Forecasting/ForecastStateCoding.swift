@@ -1,9 +1,9 @@
 /// The forecaster's state as bytes, little endian, for a checkpoint.
 ///
-/// Version (8 bits), kind (8), horizon (16), count (32); shrink, factor, mean, floor (64 each); number of bytes (32) and the table;
+/// Version (8 bits), kind (8), horizon (16), samples known and fitted (32 each); shrink, factor, mean, floor (64 each); number of bytes (32) and the table;
 /// factors and counts of the widths; whether a forecast is pending (8) and that. What cannot be right is refused.
 extension ForecastState {
-    /// 2: other candidates; 3: a row for the blend, no zeros; 4: a packed table. A state of an older version is fitted anew.
+    /// 2: other candidates; 3: a row for the blend, no zeros; 4: a packed table, what was fitted. A state of an older version is fitted anew.
     static let version: UInt8 = 4
 
     /// Complexity: O(size), without allocation beyond the result.
@@ -14,6 +14,7 @@ extension ForecastState {
         out.put(model.kind.rawValue)
         out.put(UInt16(clamping: model.horizon))
         out.put(UInt32(clamping: model.count))
+        out.put(UInt32(clamping: model.fitted))
         let scaling = model.scaling
         for value in [scaling.shrink, scaling.factor, scaling.mean, scaling.floor] { out.put(value.bitPattern) }
         out.put(UInt32(clamping: model.table.bytes.count))
@@ -43,6 +44,7 @@ extension ForecastState {
     private static func decode(_ reader: inout PackedReader) -> ForecastState? {
         guard let kind = reader.take(UInt8.self).flatMap(ForecastModel.Kind.init(rawValue:)),
             let horizon = reader.take(UInt16.self).map(Int.init), 1...1_440 ~= horizon, let count = reader.take(UInt32.self),
+            let fitted = reader.take(UInt32.self), fitted <= count,
             let scaling = scaling(&reader), let length = reader.take(UInt32.self),
             let table = reader.takeBytes(Int(length)).map(ForecastTable.init(bytes:)), table.unpacked(horizon: horizon) != nil,
             let widths = widths(&reader), let hasPending = reader.take(UInt8.self), hasPending <= 1
@@ -53,7 +55,8 @@ extension ForecastState {
             if pending == nil { return nil }
         }
         guard reader.isAtEnd else { return nil }
-        let model = ForecastModel(horizon: horizon, kind: kind, count: Int(count), scaling: scaling, table: table)
+        let model = ForecastModel(
+            horizon: horizon, kind: kind, count: Int(count), fitted: Int(fitted), scaling: scaling, table: table)
         return ForecastState(model: model, widths: widths, pending: pending)
     }
 

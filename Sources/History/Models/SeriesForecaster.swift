@@ -92,8 +92,8 @@ package struct SeriesForecaster: Sendable {
 
     private func isFresh(for series: EvenSeries, at t: Milliseconds, refit: Milliseconds) -> Bool {
         let (count, fitted) = (series.values.count, state.model.count)
-        guard t - fittedAt < refit, count < fitted * 5 / 4 + 2, count >= fitted * 3 / 4, let last = series.values.last else { return false }
-        return !state.model.isRefuted(by: last)
+        guard t - fittedAt < refit, count < fitted * 5 / 4 + 2, count >= fitted * 3 / 4 else { return false }
+        return !state.model.isRefuted(by: series.values.span)
     }
 
     /// The values since the last look score the forecast that was made of them.

@@ -1,0 +1,92 @@
+import TestSupport
+import Testing
+
+@testable import Analytics
+
+@Suite struct AwakeningTests {
+    private let still = [Double](repeating: 3, count: 900)
+
+    private func start(_ values: [Double]) -> Int { Awakening.start(values.span) }
+
+    @Test func theFirstValueAfterAStandstillIsFound() {
+        var random = SplitMix64(seed: 21)
+        let (moving, short, before) = (random.noise(1_000), [Double](repeating: 3, count: 16), random.noise(200))
+        for count in [20, 21, 100, 719, 720, 1_000] {
+            #expect(start(still + moving[..<count]) == 900, "\(count)")
+            #expect(start(short + moving[..<count]) == 16, "\(count)")
+            #expect(start(before + still[..<720] + moving[..<count]) == 920, "\(count)")
+        }
+    }
+
+    @Test func whatIsNoAwakeningHasNoStart() {
+        var random = SplitMix64(seed: 22)
+        let (moving, before) = (random.noise(400), random.noise(200))
+        #expect(start([]) == 0 && start([1]) == 0 && start(still) == 0 && start(moving) == 0)
+        #expect(start(still + moving[..<19]) == 0, "it may be a burst")
+        #expect(start(still + moving + [5, 5, 5, 5]) == 0, "it stands still again")
+        #expect(start(before + still[..<719] + moving) == 0, "a standstill that is remembered")
+        #expect(start(Array(still[..<15]) + moving) == 0)
+        // Most values equal the one before.
+        #expect(start(still + (0..<300).map { Double($0 / 3) } + Array(moving[..<8])) == 0)
+        // Numbers that compare with nothing do not count as standing still.
+        #expect(start([Double](repeating: .nan, count: 900) + moving) == 0)
+    }
+
+    /// What was before says nothing: the forecast is that of the series that began with the movement, to the digit.
+    @Test(arguments: [20, 50, 90, 300, 1_000], [1, 10, 40])
+    func aSeriesThatWokeIsForecastAsIfItBeganThere(count: Int, horizon: Int) throws {
+        var random = SplitMix64(seed: 23)
+        let moving = random.autoregression(0.8, count: count).map { 50 + $0 }
+        let woken = try #require(forecast(still + moving, horizon: horizon).value)
+        #expect(woken == forecast(moving, horizon: horizon).value)
+    }
+
+    @Test func aModelIsRefutedWhereTheSeriesWakesAndSleeps() throws {
+        var random = SplitMix64(seed: 24)
+        let values = still + random.noise(400)
+        func model(_ end: Int) throws -> ForecastModel { try #require(ForecastModel.fit(Array(values[..<end]).span, horizon: 10).value) }
+        func refuted(_ model: ForecastModel, by values: [Double]) -> Bool { model.isRefuted(by: values.span) }
+        func refuted(_ model: ForecastModel, at end: Int) -> Bool { refuted(model, by: Array(values[..<end])) }
+        let (constant, burst, awake) = (try model(900), try model(905), try model(930))
+        #expect(!refuted(constant, at: 900) && refuted(constant, at: 901))
+        #expect(!refuted(burst, at: 919) && refuted(burst, at: 920))
+        #expect(burst.fitted == 905 && awake.fitted == 30)
+        // Fitted on 30 values: a quarter more.
+        #expect(!refuted(awake, at: 930) && !refuted(awake, at: 938) && refuted(awake, at: 939))
+        #expect(refuted(awake, by: values[..<930] + [7, 7, 7, 7]))
+        #expect(!refuted(awake, by: []))
+        let restored = try #require(ForecastState(decoding: ForecastState(model: awake).encode())).model
+        #expect(restored.fitted == 30 && restored.count == 930)
+    }
+
+    @Test func whatWasSaidOfFewValuesSaysWhy() throws {
+        var random = SplitMix64(seed: 25)
+        let values = still + random.noise(25)
+        #expect(forecast(values, horizon: 10).reason == "began to move 25 samples ago, too few to test a forecast on a whole horizon")
+    }
+
+    /// Intervals of 80 % over the first hours, which were without width in half of the columns while the standstill was remembered.
+    @Test(arguments: [2, 10])
+    func intervalsCoverAfterAStandstill(_ horizon: Int) throws {
+        var (inside, count) = ([Double](repeating: 0, count: 4), 0.0)
+        for seed in 0..<20 as Range<UInt64> {
+            var random = SplitMix64(seed: 300 + seed)
+            let values = [Double](repeating: 0, count: 1_440) + random.autoregression(0.9, count: 620).map { 100 + 5 * $0 }
+            for origin in stride(from: 1_500, through: 2_040, by: 60) {
+                let forecast = try #require(forecast(Array(values[..<origin]), horizon: horizon).value)
+                let next = values[origin..<(origin + horizon)]
+                let mean = next.reduce(0, +) / Double(horizon)
+                let cases = [
+                    (forecast.path[horizon - 1], values[origin + horizon - 1]), (forecast.max, next.max() ?? 0),
+                    (forecast.min, next.min() ?? 0),
+                    (forecast.avg, mean),
+                ]
+                for (k, (prediction, actual)) in cases.enumerated() where prediction.interval80.contains(actual) { inside[k] += 1 }
+                count += 1
+            }
+        }
+        for (name, inside) in zip(["path", "max", "min", "avg"], inside) {
+            #expect((0.72...0.88).contains(inside / count), "\(name): \(inside / count)")
+        }
+    }
+}
