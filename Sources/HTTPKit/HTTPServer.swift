@@ -64,9 +64,11 @@ package struct HTTPServer: Sendable {
 
     private func serverBuilder() throws(HTTPServerError) -> HTTPServerBuilder {
         let (headTimeout, idleTimeout) = (TimeAmount(options.deadlines.head), TimeAmount.seconds(options.idleTimeoutSeconds))
+        let logger = logger
         let http = HTTPServerBuilder.http1(
             configuration: .init(
-                additionalChannelHandlers: [StalledAnswers(idleTimeout), ConnectionDeadlines(headTimeout)], idleTimeout: idleTimeout))
+                additionalChannelHandlers: [StalledAnswers(idleTimeout, logger: logger), ConnectionDeadlines(headTimeout)],
+                idleTimeout: idleTimeout))
         guard let tls = options.tls else { return http }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(tls.certificatePath)

@@ -1,8 +1,13 @@
+import Logging
 import NIOCore
 import NIOHTTPTypes
 
-/// Ends connections whose client no longer reads its answer: it would keep its place, and what waits for it, for ever. The idle timeout does
-/// not count while an answer is under way.
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Ends connections whose client no longer reads its answer: it would keep its place, and what waits for it, for ever. And keeps those of
+/// clients that read slowly: the idle timeout counts from when an answer was given, not from when it has left.
 ///
 /// Judged by bytes, not by time: while anything leaves, an answer may take as long as the client needs. A connection on which something waits
 /// and nothing has left for a whole interval goes; so after one interval to two.
@@ -16,12 +21,55 @@ final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
     /// Bytes of bodies that were given since. What frames and encrypts them comes on top, so what waits grows by no less while nothing leaves.
     private var given = 0
 
-    init(_ interval: TimeAmount) { self.interval = interval }
+    /// Answers that were given whole and have not left.
+    private var leaving = 0
+    /// Who closes meanwhile waits for them.
+    private var delayedClose: EventLoopPromise<Void>?
+    private var isGivenUp = false
+    private let logger: Logger?
+    /// What the kernel takes beyond what is on its way. Without a limit it takes megabytes and then nothing until a third of them is gone, which
+    /// a slow reader needs minutes for.
+    private static let unsentBytes = 128 << 10
+
+    init(_ interval: TimeAmount, logger: Logger? = nil) {
+        self.interval = interval
+        self.logger = logger
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        #if canImport(Glibc)
+            // Refused by what is no TCP socket, and then not needed.
+            try? context.channel.syncOptions?.setOption(.tcpOption(.init(rawValue: TCP_NOTSENT_LOWAT)), value: Self.unsentBytes)
+        #endif
+    }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .body(let bytes) = Self.unwrapOutboundIn(data) { given += bytes.readableBytes }
         if nextLook == nil { lookLater(context.channel, waiting: 0) }
+        var promise = promise
+        switch Self.unwrapOutboundIn(data) {
+        case .head: break
+        case .body(let bytes): given += bytes.readableBytes
+        case .end:
+            leaving += 1
+            let left = promise ?? context.eventLoop.makePromise(of: Void.self)
+            left.futureResult.assumeIsolated().whenComplete { _ in self.hasLeft(context) }
+            promise = left
+        }
         context.write(data, promise: promise)
+    }
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard mode == .all, leaving > 0, !isGivenUp else { return context.close(mode: mode, promise: promise) }
+        let closed = delayedClose ?? context.eventLoop.makePromise(of: Void.self)
+        closed.futureResult.cascade(to: promise)
+        delayedClose = closed
+    }
+
+    private func hasLeft(_ context: ChannelHandlerContext) {
+        leaving -= 1
+        guard leaving == 0, let closed = delayedClose else { return }
+        delayedClose = nil
+        context.close(promise: closed)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { nextLook?.cancel() }
@@ -35,7 +83,14 @@ final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
         nextLook = nil
         // A channel that cannot say how much waits is left alone.
         let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        if waited > 0 && waiting >= waited + given { return channel.close(promise: nil) }
+        if waited > 0 && waiting >= waited + given {
+            let client = channel.remoteAddress.map { "\($0)" } ?? "unknown"
+            logger?.info(
+                "a connection was closed: its client reads nothing of its answer",
+                metadata: ["client": "\(client)", "waiting": "\(waiting)"])
+            isGivenUp = true
+            return channel.close(promise: nil)
+        }
         given = 0
         if waiting > 0 { lookLater(channel, waiting: waiting) }
     }

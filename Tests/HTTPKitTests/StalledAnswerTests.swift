@@ -3,6 +3,7 @@ import NIOCore
 import NIOEmbedded
 import NIOHTTPTypes
 import NIOPosix
+import Synchronization
 import Telemetry
 import Testing
 
@@ -39,6 +40,17 @@ private final class Connection {
 
     func leave() { channel.flush() }
     func pass(_ seconds: Int64) { channel.embeddedEventLoop.advanceTime(by: .seconds(seconds)) }
+}
+
+/// How much came.
+private final class Counting: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    let bytes = Mutex(0)
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let more = Self.unwrapInboundIn(data).readableBytes
+        bytes.withLock { $0 += more }
+    }
 }
 
 @Suite("Answers that nobody reads")
@@ -88,25 +100,62 @@ struct StalledAnswerTests {
 
     /// Over a socket: the only place is taken by a client that does not read, and the next one gets it.
     @Test(.timeLimit(.minutes(1))) func theirPlaceIsGivenToOthers() async throws {
+        try await serving(64 << 20) { port in
+            let stalled = try await self.client(port)
+            let answer = try await firstBytes(of: "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", port: port)
+            #expect(answer.hasPrefix("HTTP/1.1 200 "))
+            try? await stalled.channel.close()
+        }
+    }
+
+    /// Longer than the idle timeout after the answer was given; and the kernel of the server would take four megabytes at once, and nothing
+    /// more for two timeouts.
+    @Test(.timeLimit(.minutes(1)), arguments: ["close", "keep-alive"])
+    func aSlowReaderGetsAllOfIt(_ connection: String) async throws {
+        let bytes = 7 << 20
+        try await serving(bytes) { port in
+            let slow = try await self.client(port, connection)
+            try await slow.channel.closeFuture.get()
+            #expect(slow.received.bytes.withLock { $0 } > bytes)
+        }
+    }
+
+    /// A server with one place whose `/large` answers with as many bytes, and a timeout of a second.
+    private func serving(_ bytes: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
         var options = HTTPServerOptions(port: 0)
         options.idleTimeoutSeconds = 1
         options.maxConnections = 1
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-        let large = HTTPRoute.get("/large") { _ in .text(String(repeating: "x", count: 64 << 20)) }
+        let large = HTTPRoute.get("/large") { _ in .text(String(repeating: "x", count: bytes)) }
         let server = try HTTPServer(
             options: options, routes: [large], registry: MetricRegistry(), readiness: Readiness(), logger: quietLogger(),
             onRunning: { continuation.yield($0) })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
-            let port = try #require(await ports.first { _ in true })
-            let stalled = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup).channelOption(.autoRead, value: false)
-                .connect(host: "127.0.0.1", port: port).get()
-            try await stalled.writeAndFlush(ByteBuffer(string: "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-            let answer = try await firstBytes(of: "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", port: port)
-            #expect(answer.hasPrefix("HTTP/1.1 200 "))
-            try? await stalled.close()
+            try await body(try #require(await ports.first { _ in true }))
             group.cancelAll()
         }
+    }
+
+    /// Asks for `/large` and reads 500 KB/s of it, or nothing where no kind of connection is given.
+    private func client(_ port: Int, _ connection: String? = nil) async throws -> (channel: any Channel, received: Counting) {
+        let received = Counting()
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup).channelOption(.autoRead, value: false)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 10_000))
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.socketOption(.so_rcvbuf), value: 64 << 10)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        try await channel.writeAndFlush(
+            ByteBuffer(string: "GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: \(connection ?? "close")\r\n\r\n"))
+        if connection != nil {
+            channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { task in
+                if channel.isActive { channel.read() } else { task.cancel() }
+            }
+        }
+        return (channel, received)
     }
 
     private func firstBytes(of request: String, port: Int) async throws -> String {

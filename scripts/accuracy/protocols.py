@@ -57,7 +57,10 @@ def prepare(protocol: Protocol, options) -> Path | None:
         wanted = _link_manifest(protocol, options.data, folder)
     elif protocol.name == "nab":
         wanted = _convert_nab(options.data.parent / "nab", "real*", folder)
-        wanted |= _link_manifest(protocol, options.data, folder, "nab_", {path.name for path in wanted})
+        if (options.data / "manifest.csv").is_file():
+            wanted |= _link_manifest(protocol, options.data, folder, "nab_", {path.name for path in wanted})
+        if not (options.data / "manifest.csv").is_file() or not (options.data.parent / "nab").is_dir():
+            print(f"\n{protocol.name}: a part of its series is not there: {len(wanted)} found", file=sys.stderr)
     elif protocol.name == "nab-artificial":
         wanted = _convert_nab(options.data.parent / "nab", "artificial*", folder)
     elif protocol.name == "15s-simulated":

@@ -1,5 +1,5 @@
 /// The forecaster of one series between full fits: the model, the calibration of its intervals, and one forecast that waits for its
-/// values. Encoded 0.5 to 1.2 KB at 10 steps and mostly under 2 KB at 40; an update costs a microsecond or two.
+/// values. Encoded mostly 0.5 to 1.2 KB at 10 steps and under 2 KB at 40; an update costs a microsecond or two.
 ///
 /// Samples come by `update` in the order of the series, at its step; `forecast` needs the history for the candidates, not the state.
 /// One forecast per horizon is scored: the next is taken up when the last is complete, so that scores hardly overlap.

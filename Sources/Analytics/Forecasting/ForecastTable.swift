@@ -29,14 +29,15 @@ struct ForecastTable: Sendable, Equatable {
         for row in 0..<pool.rows {
             // The other rows have no part in the path.
             let first = row < pool.candidates.count ? 0 : pool.horizon
-            // The least weight there is, a few percent, stays some.
+            // The least weight of a pool, a few percent, stays some.
             for weight in pool.weights[(row * pool.columns + first)..<((row + 1) * pool.columns)] { out.put(Self.part(weight)) }
         }
         out.put(pool.corrections.map(Float.init))
         out.put(scale.parameters)
         for departure in departures ?? [Float](repeating: 0, count: pool.columns) { out.put(ShortFloat(departure).bits) }
         for column in 0..<pool.columns { Self.put(Array(residuals.column(column)), to: &out) }
-        bytes = out.bytes
+        // Without the room that growing left over.
+        bytes = out.bytes.withUnsafeBytes { Array($0) }
     }
 
     init(fitting values: [Double], origins: ForecastOrigins, horizon: Int, isSticky: Bool, options: ForecastOptions) {
@@ -123,6 +124,7 @@ struct ForecastTable: Sendable, Equatable {
         var candidates: [any ForecastCandidate] = []
         for _ in 0..<count {
             guard let kind = reader.take(UInt8.self).flatMap(CandidateKind.init(rawValue:)), let length = reader.take(UInt16.self),
+                length <= 256,
                 let parameters = reader.takeFloats(Int(length)), let candidate = kind.make(parameters)
             else { return nil }
             candidates.append(candidate)

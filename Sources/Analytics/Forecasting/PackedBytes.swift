@@ -47,14 +47,15 @@ struct PackedReader {
     }
 }
 
-/// A number >= 0 in 16 bits: a `Float` without its sign and with the first 8 of the 23 bits of its fraction, rounded by at most 0.2 %.
+/// A number >= 0 in 16 bits: a `Float` without its sign and with the first 8 of the 23 bits of its fraction, rounded up by at most 0.4 %:
+/// a bound still includes what lay on it.
 struct ShortFloat: Equatable {
     let bits: UInt16
 
     init(bits: UInt16) { self.bits = bits }
 
     /// Of the magnitude, at most 3.4e38; infinite where the value is no finite number.
-    init(_ value: Float) { bits = value.isFinite ? UInt16(min((value.magnitude.bitPattern + 0x4000) >> 15, 0xFEFF)) : 0xFF00 }
+    init(_ value: Float) { bits = value.isFinite ? UInt16(min((value.magnitude.bitPattern + 0x7FFF) >> 15, 0xFEFF)) : 0xFF00 }
 
     /// Not finite where the bits are none of a finite number.
     var value: Float { Float(bitPattern: UInt32(bits) << 15) }

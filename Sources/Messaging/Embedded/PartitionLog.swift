@@ -14,6 +14,8 @@ struct PartitionSetup: Sendable {
     var logger: Logger
 
     func path(_ base: Offset) -> String { directory + "/" + SegmentFile.name(base) }
+    /// Where recovery keeps what it cut off a segment from a position on.
+    func cutPath(_ base: Offset, position: Int64) -> String { "\(path(base)).\(position).corrupt" }
 }
 
 /// What readers may see: durable records only.
@@ -140,7 +142,7 @@ final class PartitionLog: Sendable {
                 // Records that were acknowledged may have stood here: their offsets are not given again.
                 view.nextOffset += (size - scan.end) / Int64(Frame.headerBytes) + 1
                 mayAppend = false
-                PartitionLog.sealCorrupt(file, path: path, at: scan.end, size: size, fault: fault, next: view.nextOffset, setup)
+                PartitionLog.sealCorrupt(file, base, at: scan.end, size: size, fault: fault, next: view.nextOffset, setup)
             }
         }
         try file.sync()
@@ -169,12 +171,13 @@ final class PartitionLog: Sendable {
     /// Saves a corrupt tail in a side file, begins the segment of the next record, so that a restart knows where offsets go on,
     /// and only then cuts. Where the disk refuses, the tail stays: readers skip it and the next start tries again.
     private static func sealCorrupt(
-        _ file: any LogFile, path: String, at end: Int64, size: Int64, fault: SegmentWindow.FrameFault, next: Offset,
+        _ file: any LogFile, _ base: Offset, at end: Int64, size: Int64, fault: SegmentWindow.FrameFault, next: Offset,
         _ setup: PartitionSetup
     ) {
+        let path = setup.path(base)
         setup.metrics.corruptFrames.add()
         do {
-            let side = "\(path).\(end).corrupt"
+            let side = setup.cutPath(base, position: end)
             let copy = try setup.device.open(side, .create)
             var at = end
             while at < size {
