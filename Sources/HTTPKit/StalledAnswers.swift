@@ -11,7 +11,8 @@ import NIOHTTPTypes
 ///
 /// Judged by bytes, not by time: while anything leaves, an answer may take as long as the client needs. A connection on which something waits
 /// and nothing has left for a whole interval goes; so after one interval to two.
-final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
+final class StalledAnswers: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
 
     private let interval: TimeAmount
@@ -20,13 +21,15 @@ final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
     private var waited = 0
     /// Bytes of bodies that were given since. What frames and encrypts them comes on top, so what waits grows by no less while nothing leaves.
     private var given = 0
-
     /// Answers that were given whole and have not left.
     private var leaving = 0
-    /// Who closes meanwhile waits for them.
-    private var delayedClose: EventLoopPromise<Void>?
+    /// Who closes meanwhile waits for them, of both directions if anybody wants that.
+    private var delayed: (mode: CloseMode, closed: EventLoopPromise<Void>)?
+    /// The server ends: nothing is waited for longer than `patience`.
+    private var isEnding = false
     private var isGivenUp = false
     private let logger: Logger?
+    private static let patience = TimeAmount.seconds(3)
     /// What the kernel takes beyond what is on its way. Without a limit it takes megabytes and then nothing until a third of them is gone, which
     /// a slow reader needs minutes for.
     private static let unsentBytes = 128 << 10
@@ -58,18 +61,49 @@ final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
         context.write(data, promise: promise)
     }
 
+    /// What is asked for on a connection that will close would not be answered.
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if delayed?.mode != .all { context.fireChannelRead(data) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent {
+            isEnding = true
+            if delayed != nil { giveUpLater(context.channel) }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Closing one direction cuts an answer, too, where the client has closed the other. That of the input is asked for by the server's task
+    /// when it is cancelled: there is no time left.
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .all, leaving > 0, !isGivenUp else { return context.close(mode: mode, promise: promise) }
-        let closed = delayedClose ?? context.eventLoop.makePromise(of: Void.self)
+        guard leaving > 0, !isGivenUp else { return context.close(mode: mode, promise: promise) }
+        if mode == .input {
+            isGivenUp = true
+            return context.close(mode: .all, promise: promise)
+        }
+        let closed = delayed?.closed ?? context.eventLoop.makePromise(of: Void.self)
         closed.futureResult.cascade(to: promise)
-        delayedClose = closed
+        delayed = (delayed?.mode == .all ? .all : mode, closed)
+        if isEnding { giveUpLater(context.channel) }
     }
 
     private func hasLeft(_ context: ChannelHandlerContext) {
         leaving -= 1
-        guard leaving == 0, let closed = delayedClose else { return }
-        delayedClose = nil
-        context.close(promise: closed)
+        guard leaving == 0, let (mode, closed) = delayed else { return }
+        delayed = nil
+        context.close(mode: mode, promise: closed)
+    }
+
+    private func giveUpLater(_ channel: any Channel) {
+        channel.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
+            if self.leaving > 0 { self.giveUp(channel) }
+        }
+    }
+
+    private func giveUp(_ channel: any Channel) {
+        isGivenUp = true
+        channel.close(promise: nil)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { nextLook?.cancel() }
@@ -88,8 +122,7 @@ final class StalledAnswers: ChannelOutboundHandler, RemovableChannelHandler {
             logger?.info(
                 "a connection was closed: its client reads nothing of its answer",
                 metadata: ["client": "\(client)", "waiting": "\(waiting)"])
-            isGivenUp = true
-            return channel.close(promise: nil)
+            return giveUp(channel)
         }
         given = 0
         if waiting > 0 { lookLater(channel, waiting: waiting) }

@@ -80,7 +80,8 @@ package struct EvenSeries: Sendable {
                 let to = sums[bin]
                 for k in (last + 1)..<bin {
                     let part = Double(k - last) / Double(bin - last)
-                    sums[k] = from * (1 - part) + to * part
+                    // What stood still did so to the digit.
+                    sums[k] = from == to ? from : from * (1 - part) + to * part
                 }
                 filled += bin - last - 1
             }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -6,14 +7,14 @@ import Testing
 @Suite struct AwakeningTests {
     private let still = [Double](repeating: 3, count: 900)
 
-    private func start(_ values: [Double]) -> Int { Awakening.start(values.span) }
+    private func start(_ values: [Double], isAwake: Bool = false) -> Int { Awakening.start(values.span, isAwake: isAwake) }
 
     @Test func theFirstValueAfterAStandstillIsFound() {
         var random = SplitMix64(seed: 21)
         let (moving, short, before) = (random.noise(1_000), [Double](repeating: 3, count: 16), random.noise(200))
         for count in [20, 21, 100, 719, 720, 1_000] {
             #expect(start(still + moving[..<count]) == 900, "\(count)")
-            #expect(start(short + moving[..<count]) == 16, "\(count)")
+            #expect(start(short + moving[..<count]) == (count <= 100 ? 16 : 0), "\(count)")
             #expect(start(before + still[..<720] + moving[..<count]) == 920, "\(count)")
         }
     }
@@ -26,6 +27,7 @@ import Testing
         #expect(start(still + moving + [5, 5, 5, 5]) == 0, "it stands still again")
         #expect(start(before + still[..<719] + moving) == 0, "a standstill that is remembered")
         #expect(start(Array(still[..<15]) + moving) == 0)
+        #expect(start(still[..<100] + moving + before) == 100 && start(still[..<70] + moving + before) == 0, "an eighth of all")
         // Most values equal the one before.
         #expect(start(still + (0..<300).map { Double($0 / 3) } + Array(moving[..<8])) == 0)
         // Numbers that compare with nothing do not count as standing still.
@@ -53,10 +55,38 @@ import Testing
         #expect(burst.fitted == 905 && awake.fitted == 30)
         // Fitted on 30 values: a quarter more.
         #expect(!refuted(awake, at: 930) && !refuted(awake, at: 938) && refuted(awake, at: 939))
-        #expect(refuted(awake, by: values[..<930] + [7, 7, 7, 7]))
+        #expect(!refuted(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7]) && refuted(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7, 7]))
         #expect(!refuted(awake, by: []))
         let restored = try #require(ForecastState(decoding: ForecastState(model: awake).encode())).model
         #expect(restored.fitted == 30 && restored.count == 930)
+    }
+
+    /// Counts that repeat now and then do not make it sleep and wake, with a fit each time, at each other look.
+    @Test(arguments: [1.0, 2, 4]) func numbersThatRepeatDoNotWakeItAgainAndAgain(_ rate: Double) throws {
+        var random = SplitMix64(seed: 26)
+        func poisson() -> Double {
+            var (count, product) = (0.0, Double.random(in: 0..<1, using: &random))
+            while product > exp(-rate) { (count, product) = (count + 1, product * Double.random(in: 0..<1, using: &random)) }
+            return count
+        }
+        let values = [Double](repeating: 0, count: 1_440) + (0..<600).map { _ in poisson() }
+        var (model, changes) = (try #require(ForecastModel.fit(Array(values[..<1_440]).span, horizon: 10).value), 0)
+        for end in stride(from: 1_444, through: 2_040, by: 4) {
+            let history = Array(values[..<end])
+            guard model.isRefuted(by: history.span) else { continue }
+            let next = try #require(ForecastModel.fit(history.span, horizon: 10, after: model).value)
+            if next.isAwake != model.isAwake { changes += 1 }
+            model = next
+        }
+        // Of 150 looks; a third of them without memory.
+        #expect(model.isAwake && changes <= 9, "\(changes)")
+    }
+
+    @Test func whatIsNotFiniteIsNamedByItsPlaceInAll() {
+        var random = SplitMix64(seed: 27)
+        var values = still + random.noise(40)
+        values[910] = .nan
+        #expect(forecast(values, horizon: 10).reason == forecast(Array(values[..<911]), horizon: 10).reason)
     }
 
     @Test func whatWasSaidOfFewValuesSaysWhy() throws {

@@ -42,14 +42,25 @@ private final class Connection {
     func pass(_ seconds: Int64) { channel.embeddedEventLoop.advanceTime(by: .seconds(seconds)) }
 }
 
-/// How much came.
-private final class Counting: ChannelInboundHandler, Sendable {
+/// Reads at a rate, or nothing where it is 0, and counts.
+private final class SlowReader: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
-    let bytes = Mutex(0)
+    let received = Mutex(0)
+    private let bytesPerSecond: Int
+    private let began = ContinuousClock.now
+
+    init(bytesPerSecond: Int) { self.bytesPerSecond = bytesPerSecond }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let more = Self.unwrapInboundIn(data).readableBytes
-        bytes.withLock { $0 += more }
+        let bytes = Self.unwrapInboundIn(data).readableBytes
+        received.withLock { $0 += bytes }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { readWhatIsDue(context.channel) }
+
+    func readWhatIsDue(_ channel: any Channel) {
+        let seconds = (ContinuousClock.now - began) / .seconds(1)
+        if Double(received.withLock { $0 }) < seconds * Double(bytesPerSecond) { channel.read() }
     }
 }
 
@@ -99,9 +110,9 @@ struct StalledAnswerTests {
     }
 
     /// Over a socket: the only place is taken by a client that does not read, and the next one gets it.
-    @Test(.timeLimit(.minutes(1))) func theirPlaceIsGivenToOthers() async throws {
+    @Test(.timeLimit(.minutes(2))) func theirPlaceIsGivenToOthers() async throws {
         try await serving(64 << 20) { port in
-            let stalled = try await self.client(port)
+            let stalled = try await self.client(port, bytesPerSecond: 0)
             let answer = try await firstBytes(of: "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", port: port)
             #expect(answer.hasPrefix("HTTP/1.1 200 "))
             try? await stalled.channel.close()
@@ -110,20 +121,40 @@ struct StalledAnswerTests {
 
     /// Longer than the idle timeout after the answer was given; and the kernel of the server would take four megabytes at once, and nothing
     /// more for two timeouts.
-    @Test(.timeLimit(.minutes(1)), arguments: ["close", "keep-alive"])
+    @Test(.timeLimit(.minutes(3)), arguments: ["close", "keep-alive"])
     func aSlowReaderGetsAllOfIt(_ connection: String) async throws {
-        let bytes = 7 << 20
+        let bytes = 6 << 20
         try await serving(bytes) { port in
-            let slow = try await self.client(port, connection)
+            let slow = try await self.client(port, bytesPerSecond: 300_000, connection: connection)
             try await slow.channel.closeFuture.get()
-            #expect(slow.received.bytes.withLock { $0 } > bytes)
+            #expect(slow.reader.received.withLock { $0 } > bytes)
         }
     }
 
-    /// A server with one place whose `/large` answers with as many bytes, and a timeout of a second.
-    private func serving(_ bytes: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async throws {
+    /// As `nc -N` does: the request is all that it has to say.
+    @Test(.timeLimit(.minutes(3))) func aClientThatClosesItsSideGetsAllOfIt() async throws {
+        let bytes = 6 << 20
+        try await serving(bytes) { port in
+            let slow = try await self.client(port, bytesPerSecond: 3_000_000, closesItsSide: true)
+            try await slow.channel.closeFuture.get()
+            #expect(slow.reader.received.withLock { $0 } > bytes)
+        }
+    }
+
+    /// A server that is told to end waits some seconds for who reads slowly, not the minutes that this one needs.
+    @Test(.timeLimit(.minutes(1))) func anEndDoesNotWaitForASlowReader() async throws {
+        try await serving(64 << 20, idleSeconds: 3_600) { port in
+            let slow = try await self.client(port, bytesPerSecond: 20_000)
+            while slow.reader.received.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        }
+    }
+
+    /// A server with one place whose `/large` answers with as many bytes.
+    private func serving(
+        _ bytes: Int, idleSeconds: Int64 = 2, _ body: @escaping @Sendable (Int) async throws -> Void
+    ) async throws {
         var options = HTTPServerOptions(port: 0)
-        options.idleTimeoutSeconds = 1
+        options.idleTimeoutSeconds = idleSeconds
         options.maxConnections = 1
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let large = HTTPRoute.get("/large") { _ in .text(String(repeating: "x", count: bytes)) }
@@ -137,25 +168,28 @@ struct StalledAnswerTests {
         }
     }
 
-    /// Asks for `/large` and reads 500 KB/s of it, or nothing where no kind of connection is given.
-    private func client(_ port: Int, _ connection: String? = nil) async throws -> (channel: any Channel, received: Counting) {
-        let received = Counting()
+    /// Asks for `/large` and reads so many bytes of it in a second.
+    private func client(
+        _ port: Int, bytesPerSecond: Int, connection: String = "close", closesItsSide: Bool = false
+    ) async throws -> (channel: any Channel, reader: SlowReader) {
+        let reader = SlowReader(bytesPerSecond: bytesPerSecond)
+        let request = ByteBuffer(string: "GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: \(connection)\r\n\r\n")
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup).channelOption(.autoRead, value: false)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 10_000))
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 16 << 10))
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.socketOption(.so_rcvbuf), value: 64 << 10)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(received) }
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(reader) }
             }
-            .connect(host: "127.0.0.1", port: port).get()
-        try await channel.writeAndFlush(
-            ByteBuffer(string: "GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: \(connection ?? "close")\r\n\r\n"))
-        if connection != nil {
-            channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { task in
-                if channel.isActive { channel.read() } else { task.cancel() }
-            }
+            .connect(host: "127.0.0.1", port: port)
+            // At once: the server closes who says nothing for its timeout.
+            .flatMap { channel in channel.writeAndFlush(request).map { channel } }
+            .get()
+        if closesItsSide { try await channel.close(mode: .output) }
+        channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { task in
+            if channel.isActive { reader.readWhatIsDue(channel) } else { task.cancel() }
         }
-        return (channel, received)
+        return (channel, reader)
     }
 
     private func firstBytes(of request: String, port: Int) async throws -> String {

@@ -35,37 +35,42 @@ package struct ForecastModel: Sendable {
 
     // MARK: Fitting
 
+    /// - Parameter previous: the model before, of the same series: what had woken sleeps later than what did not wakes.
     /// - Returns: no value for a history that is empty, too short (`minimumSamples`) or not finite, or a horizon outside 1 ... 1,440.
     package static func fit(
-        _ history: Span<Double>, horizon: Int, options: ForecastOptions = ForecastOptions()
+        _ history: Span<Double>, horizon: Int, options: ForecastOptions = ForecastOptions(), after previous: ForecastModel? = nil
     ) -> Answer<ForecastModel> {
         guard 1...1_440 ~= horizon else { return .none("a horizon of \(horizon) steps is outside 1...1440") }
-        let (start, minimum) = (Awakening.start(history), max(options.minimumSamples, 3))
-        let known = history.count - start < minimum ? history : history.extracting(start..<history.count)
-        switch CenteredSeries.make(of: known, minimum: minimum) {
+        let minimum = max(options.minimumSamples, 3)
+        var start = Awakening.start(history, isAwake: previous?.isAwake ?? false)
+        if history.count - start < minimum { start = 0 }
+        switch CenteredSeries.make(of: history.extracting(start..<history.count), minimum: minimum) {
         case .success(let series):
             let model = ForecastModel(fitting: series, count: history.count, horizon: horizon, options: options)
             return .value(model, remark: model.remark)
         case .failure(.constant):
             return .value(ForecastModel(constant: history[0], count: history.count, horizon: horizon), remark: "constant")
+        case .failure(.notFinite(let index)): return .none(.notFinite(index: start + index))
         case .failure(let reason): return .none(reason)
         }
     }
+
+    /// Only what came since a standstill was fitted.
+    var isAwake: Bool { fitted < count }
 
     /// The series was constant when it was fitted and is not; it has begun to move for good or stands still again since; or it has moved for
     /// a quarter longer than when it was fitted. Complexity: that of `Awakening.start`.
     package func isRefuted(by history: Span<Double>) -> Bool {
         guard history.count > 0 else { return false }
         if kind == .constant { return history[history.count - 1] != scaling.mean }
-        let start = Awakening.start(history)
-        let isAwake = start > 0
-        return isAwake != (fitted < count) || (isAwake && history.count - start >= fitted * 5 / 4 + 2)
+        let start = Awakening.start(history, isAwake: isAwake)
+        return isAwake != (start > 0) || (isAwake && history.count - start >= fitted * 5 / 4 + 2)
     }
 
     var remark: String? {
         switch kind {
         case .constant: "constant"
-        case .short where fitted < count: "began to move \(fitted) samples ago, too few to test a forecast on a whole horizon"
+        case .short where isAwake: "began to move \(fitted) samples ago, too few to test a forecast on a whole horizon"
         case .short: "short: \(count) samples, too few to test a forecast on a whole horizon"
         case .sticky: "mostly unchanged"
         case .pooled: nil
@@ -142,7 +147,7 @@ package struct ForecastModel: Sendable {
         }
         guard let parts = table.unpacked(horizon: horizon) else { return .failure(.invalid("a damaged model")) }
         // What lies further back does not matter.
-        let start = max(Awakening.start(history), history.count - parts.pool.reach)
+        let start = max(Awakening.start(history, isAwake: isAwake), history.count - parts.pool.reach)
         var values = [Double](repeating: 0, count: history.count - start)
         for t in values.indices {
             values[t] = scaling.center(history[start + t])

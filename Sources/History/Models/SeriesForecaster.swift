@@ -74,7 +74,8 @@ package struct SeriesForecaster: Sendable {
         if forecaster?.isFresh(for: series, at: t, refit: rules.refit) != true {
             // A day of an odd step is right to half a step.
             let day = Int((86_400_000 / Double(series.step)).rounded())
-            let fitted = ForecastModel.fit(series.values.span, horizon: steps, options: ForecastOptions(detected: cycles, day: day))
+            let fitted = ForecastModel.fit(
+                series.values.span, horizon: steps, options: ForecastOptions(detected: cycles, day: day), after: forecaster?.state.model)
             guard let model = fitted.value else {
                 forecaster = nil
                 return .none(fitted.reason ?? "no model")

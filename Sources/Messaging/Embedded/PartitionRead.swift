@@ -140,7 +140,7 @@ extension PartitionLog {
             reportDamage(fault.rawValue, place.base, position: cursor.position, resume: next?.offset ?? place.end)
             advance(&cursor, to: next?.position ?? place.bytes, next?.offset ?? place.end)
         }
-        if cursor.frameOffset < place.end, try !wasCut(place) {
+        if cursor.frameOffset < place.end, !wasCut(place) {
             reportDamage("the records at the end are missing", place.base, position: place.bytes, resume: place.end)
         }
         cursor.offset = max(cursor.offset, place.end)
@@ -148,13 +148,8 @@ extension PartitionLog {
     }
 
     /// Recovery cut and counted what followed, and left offsets out. O(1), one system call.
-    private func wasCut(_ place: Place) throws -> Bool {
-        do {
-            _ = try setup.device.open(setup.cutPath(place.base, position: place.bytes), .read)
-            return true
-        } catch let error as DeviceError where error.isMissing {
-            return false
-        }
+    private func wasCut(_ place: Place) -> Bool {
+        (try? setup.device.open(setup.cutPath(place.base, position: place.bytes), .read)) != nil
     }
 
     private func advance(_ cursor: inout PartitionCursor, to position: Int64, _ offset: Offset) {

@@ -60,7 +60,7 @@ struct ForecastEvaluation {
             let age = t - first
             if age % (4 * refit) == 0 { options = self.options(history) }
             if age % refit == 0 || state?.model.isRefuted(by: history.span) == true,
-                let model = ForecastModel.fit(history.span, horizon: horizon, options: options).value
+                let model = ForecastModel.fit(history.span, horizon: horizon, options: options, after: state?.model).value
             {
                 if state == nil { state = ForecastState(model: model) } else { state?.refit(model) }
             }
