@@ -43,20 +43,20 @@ import Testing
         #expect(woken == forecast(moving, horizon: horizon).value)
     }
 
-    @Test func aModelIsRefutedWhereTheSeriesWakesAndSleeps() throws {
+    @Test func aModelIsOutdatedWhereTheSeriesWakesAndSleeps() throws {
         var random = SplitMix64(seed: 24)
         let values = still + random.noise(400)
         func model(_ end: Int) throws -> ForecastModel { try #require(ForecastModel.fit(Array(values[..<end]).span, horizon: 10).value) }
-        func refuted(_ model: ForecastModel, by values: [Double]) -> Bool { model.isRefuted(by: values.span) }
-        func refuted(_ model: ForecastModel, at end: Int) -> Bool { refuted(model, by: Array(values[..<end])) }
+        func outdated(_ model: ForecastModel, by values: [Double]) -> Bool { model.isOutdated(for: values.span) }
+        func outdated(_ model: ForecastModel, at end: Int) -> Bool { outdated(model, by: Array(values[..<end])) }
         let (constant, burst, awake) = (try model(900), try model(905), try model(930))
-        #expect(!refuted(constant, at: 900) && refuted(constant, at: 901))
-        #expect(!refuted(burst, at: 919) && refuted(burst, at: 920))
+        #expect(!outdated(constant, at: 900) && outdated(constant, at: 901))
+        #expect(!outdated(burst, at: 919) && outdated(burst, at: 920))
         #expect(burst.fitted == 905 && awake.fitted == 30)
         // Fitted on 30 values: a quarter more.
-        #expect(!refuted(awake, at: 930) && !refuted(awake, at: 938) && refuted(awake, at: 939))
-        #expect(!refuted(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7]) && refuted(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7, 7]))
-        #expect(!refuted(awake, by: []))
+        #expect(!outdated(awake, at: 930) && !outdated(awake, at: 938) && outdated(awake, at: 939))
+        #expect(!outdated(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7]) && outdated(awake, by: values[..<930] + [7, 7, 7, 7, 7, 7, 7]))
+        #expect(!outdated(awake, by: []))
         let restored = try #require(ForecastState(decoding: ForecastState(model: awake).encode())).model
         #expect(restored.fitted == 30 && restored.count == 930)
     }
@@ -73,7 +73,7 @@ import Testing
         var (model, changes) = (try #require(ForecastModel.fit(Array(values[..<1_440]).span, horizon: 10).value), 0)
         for end in stride(from: 1_444, through: 2_040, by: 4) {
             let history = Array(values[..<end])
-            guard model.isRefuted(by: history.span) else { continue }
+            guard model.isOutdated(for: history.span) else { continue }
             let next = try #require(ForecastModel.fit(history.span, horizon: 10, after: model).value)
             if next.isAwake != model.isAwake { changes += 1 }
             model = next

@@ -15,9 +15,9 @@ private final class Framing: ChannelOutboundHandler {
     typealias OutboundOut = ByteBuffer
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .body(var bytes) = Self.unwrapOutboundIn(data) else { return promise?.succeed() ?? () }
-        bytes.writeString("\r\n")
-        context.write(Self.wrapOutboundOut(bytes), promise: promise)
+        var out = ByteBuffer()
+        if case .body(let bytes) = Self.unwrapOutboundIn(data) { out = ByteBuffer(string: String(buffer: bytes) + "\r\n") }
+        context.write(Self.wrapOutboundOut(out), promise: promise)
     }
 }
 
@@ -30,12 +30,21 @@ private final class Connection {
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 5002)).wait()
     }
 
-    deinit { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    deinit {
+        // A close that waits for an answer would not come back.
+        channel.flush()
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
 
     var isOpen: Bool { channel.isActive }
 
     func write(_ bytes: Int) {
         channel.write(HTTPResponsePart.body(ByteBuffer(repeating: 0x78, count: bytes)), promise: nil)
+    }
+
+    func answer(_ bytes: Int) {
+        write(bytes)
+        channel.write(HTTPResponsePart.end(nil), promise: nil)
     }
 
     func leave() { channel.flush() }
@@ -46,14 +55,21 @@ private final class Connection {
 private final class SlowReader: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     let received = Mutex(0)
+    /// An item for each read.
+    let reads: AsyncStream<Void>
+    private let hasRead: AsyncStream<Void>.Continuation
     private let bytesPerSecond: Int
     private let began = ContinuousClock.now
 
-    init(bytesPerSecond: Int) { self.bytesPerSecond = bytesPerSecond }
+    init(bytesPerSecond: Int) {
+        self.bytesPerSecond = bytesPerSecond
+        (reads, hasRead) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = Self.unwrapInboundIn(data).readableBytes
         received.withLock { $0 += bytes }
+        hasRead.yield()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { readWhatIsDue(context.channel) }
@@ -109,6 +125,63 @@ struct StalledAnswerTests {
         #expect(connection.isOpen)
     }
 
+    /// Whoever closes, as the idle timeout does, waits for what has not left.
+    @Test(arguments: [CloseMode.all, .output]) func aCloseWaitsForAnAnswer(_ mode: CloseMode) throws {
+        let connection = try Connection()
+        connection.answer(1000)
+        connection.channel.close(mode: mode, promise: nil)
+        connection.channel.close(promise: nil)
+        #expect(connection.isOpen)
+        connection.leave()
+        #expect(!connection.isOpen)
+    }
+
+    @Test func aCloseDoesNotWaitWhereNothingIsUnderWay() throws {
+        let connection = try Connection()
+        connection.answer(1000)
+        connection.leave()
+        connection.channel.close(promise: nil)
+        #expect(!connection.isOpen)
+    }
+
+    @Test func nobodyWaitsForAClientThatReadsNothing() throws {
+        let connection = try Connection()
+        connection.answer(1000)
+        connection.channel.close(promise: nil)
+        connection.pass(20)
+        #expect(!connection.isOpen)
+    }
+
+    @Test func whatComesBeforeAnExpectedCloseIsNotTaken() throws {
+        let connection = try Connection()
+        connection.channel.pipeline.fireChannelRead(HTTPRequestPart.end(nil))
+        #expect(try connection.channel.readInbound(as: HTTPRequestPart.self) != nil)
+        connection.answer(1000)
+        connection.channel.close(promise: nil)
+        connection.channel.pipeline.fireChannelRead(HTTPRequestPart.end(nil))
+        #expect(try connection.channel.readInbound(as: HTTPRequestPart.self) == nil)
+    }
+
+    /// Told to end before the close or after it: three seconds. Cancelled, which closes the input: no time.
+    @Test func anEndWaitsForAMoment() throws {
+        for isEndFirst in [true, false] {
+            let connection = try Connection()
+            connection.answer(1000)
+            if isEndFirst { connection.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+            connection.channel.close(promise: nil)
+            if !isEndFirst { connection.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+            connection.pass(2)
+            #expect(connection.isOpen)
+            connection.pass(1)
+            #expect(!connection.isOpen)
+        }
+        let cancelled = try Connection()
+        cancelled.answer(1000)
+        cancelled.channel.close(promise: nil)
+        cancelled.channel.close(mode: .input, promise: nil)
+        #expect(!cancelled.isOpen)
+    }
+
     /// Over a socket: the only place is taken by a client that does not read, and the next one gets it.
     @Test(.timeLimit(.minutes(2))) func theirPlaceIsGivenToOthers() async throws {
         try await serving(64 << 20) { port in
@@ -145,7 +218,7 @@ struct StalledAnswerTests {
     @Test(.timeLimit(.minutes(1))) func anEndDoesNotWaitForASlowReader() async throws {
         try await serving(64 << 20, idleSeconds: 3_600) { port in
             let slow = try await self.client(port, bytesPerSecond: 20_000)
-            while slow.reader.received.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+            _ = await slow.reader.reads.first { _ in true }
         }
     }
 

@@ -59,8 +59,8 @@ def prepare(protocol: Protocol, options) -> Path | None:
         wanted = _convert_nab(options.data.parent / "nab", "real*", folder)
         if (options.data / "manifest.csv").is_file():
             wanted |= _link_manifest(protocol, options.data, folder, "nab_", {path.name for path in wanted})
-        if not (options.data / "manifest.csv").is_file() or not (options.data.parent / "nab").is_dir():
-            print(f"\n{protocol.name}: a part of its series is not there: {len(wanted)} found", file=sys.stderr)
+        for missing in (path for path in (options.data.parent / "nab", options.data / "manifest.csv") if not path.exists()):
+            print(f"\n{protocol.name}: {missing} is not there, its series are left out", file=sys.stderr)
     elif protocol.name == "nab-artificial":
         wanted = _convert_nab(options.data.parent / "nab", "artificial*", folder)
     elif protocol.name == "15s-simulated":

@@ -8,7 +8,7 @@ enum Awakening {
     /// The same where nothing came before it, and it is an eighth of all: it may be short, as little is lost.
     private static let standstillAtStart = 16
     /// Values since then, below which it may be a burst.
-    static let least = 20
+    private static let least = 20
 
     /// The index of the first value after the standstill; 0 for a series that did not stand still, that does so again, or has moved for less
     /// than `least` values. Numbers that repeat now and then do not put a series to sleep and wake it at each look: it wakes with six new values

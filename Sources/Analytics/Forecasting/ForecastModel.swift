@@ -58,13 +58,14 @@ package struct ForecastModel: Sendable {
     /// Only what came since a standstill was fitted.
     var isAwake: Bool { fitted < count }
 
-    /// The series was constant when it was fitted and is not; it has begun to move for good or stands still again since; or it has moved for
-    /// a quarter longer than when it was fitted. Complexity: that of `Awakening.start`.
-    package func isRefuted(by history: Span<Double>) -> Bool {
-        guard history.count > 0 else { return false }
-        if kind == .constant { return history[history.count - 1] != scaling.mean }
+    /// To be fitted anew: the series was constant and is not; it has begun to move for good, or stands still again; a quarter more is known
+    /// than was fitted, or a quarter less than then. Complexity: that of `Awakening.start`.
+    package func isOutdated(for history: Span<Double>) -> Bool {
+        let known = history.count
+        guard known > 0 else { return false }
+        if kind == .constant, history[known - 1] != scaling.mean { return true }
         let start = Awakening.start(history, isAwake: isAwake)
-        return isAwake != (start > 0) || (isAwake && history.count - start >= fitted * 5 / 4 + 2)
+        return isAwake != (start > 0) || known - start >= fitted * 5 / 4 + 2 || known < count * 3 / 4
     }
 
     var remark: String? {

@@ -2,8 +2,8 @@ import Analytics
 import Records
 import TimeSeries
 
-/// The forecaster of one series as the live analyzer and the analysis of a past both keep it: fitted anew when the fit is old, was made on much
-/// less, or the step changed, and told of new values in between.
+/// The forecaster of one series as the live analyzer and the analysis of a past both keep it: fitted anew when the fit is old or outdated, or
+/// the step changed, and told of new values in between.
 package struct SeriesForecaster: Sendable {
     package private(set) var state: ForecastState
     package private(set) var fittedAt: Milliseconds
@@ -71,7 +71,8 @@ package struct SeriesForecaster: Sendable {
         _ forecaster: inout SeriesForecaster?, _ series: EvenSeries, steps: Int, cycles: [SeasonalPeriod], at t: Milliseconds,
         _ rules: Rules
     ) -> Answer<Forecast> {
-        if forecaster?.isFresh(for: series, at: t, refit: rules.refit) != true {
+        let isFresh = forecaster.map { t - $0.fittedAt < rules.refit && !$0.state.model.isOutdated(for: series.values.span) } ?? false
+        if !isFresh {
             // A day of an odd step is right to half a step.
             let day = Int((86_400_000 / Double(series.step)).rounded())
             let fitted = ForecastModel.fit(
@@ -89,12 +90,6 @@ package struct SeriesForecaster: Sendable {
             }
         }
         return forecaster?.state.forecast(from: series.values.span) ?? .none("no model")
-    }
-
-    private func isFresh(for series: EvenSeries, at t: Milliseconds, refit: Milliseconds) -> Bool {
-        let (count, fitted) = (series.values.count, state.model.count)
-        guard t - fittedAt < refit, count < fitted * 5 / 4 + 2, count >= fitted * 3 / 4 else { return false }
-        return !state.model.isRefuted(by: series.values.span)
     }
 
     /// The values since the last look score the forecast that was made of them.

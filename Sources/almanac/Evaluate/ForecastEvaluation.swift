@@ -10,7 +10,7 @@ struct ForecastEvaluation {
     var origins: Int
     /// Time between two values.
     var step: Milliseconds
-    /// Whether to go through the series sample by sample as the product does, with a fit every `refit` samples (and where the model is refuted)
+    /// Whether to go through the series sample by sample as the product does, with a fit every `refit` samples (and where the model is outdated)
     /// and calibration in between, instead of fitting anew at each origin.
     var online = false
     var refit = 15
@@ -59,7 +59,7 @@ struct ForecastEvaluation {
             if t > first { state?.update(actual[t - 1]) }
             let age = t - first
             if age % (4 * refit) == 0 { options = self.options(history) }
-            if age % refit == 0 || state?.model.isRefuted(by: history.span) == true,
+            if age % refit == 0 || state?.model.isOutdated(for: history.span) == true,
                 let model = ForecastModel.fit(history.span, horizon: horizon, options: options, after: state?.model).value
             {
                 if state == nil { state = ForecastState(model: model) } else { state?.refit(model) }
